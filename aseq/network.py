@@ -1,0 +1,388 @@
+"""Layers joined into a graph over one flat parameter vector; forward and backward through it.
+
+The network knows nothing of losses, optimizers or data. Today's models are chains; nodes name their
+inputs, so that several inputs and outputs need no other code.
+"""
+
+from __future__ import annotations
+
+from dataclasses import dataclass
+from typing import TYPE_CHECKING, Any
+
+import numpy as np
+
+from aseq.errors import ConfigError, NotBuiltError, ShapeError
+from aseq.layers._core import Activated, InputLayer
+
+if TYPE_CHECKING:
+    from collections.abc import Callable, Sequence
+
+    from aseq.layers._layer import Layer, Weight
+    from aseq.types import Array, Backward, Config, Shape
+
+__all__ = ["Network", "Node", "chain"]
+
+
+@dataclass(frozen=True)
+class Node:
+    """A layer and the nodes whose outputs it takes; an input of the network takes none."""
+
+    layer: Layer
+    inputs: tuple[int, ...] = ()
+
+
+@dataclass
+class Pass:
+    """What one forward pass leaves: outputs, logits of fused last activations, masks, the way back.
+
+    Attributes:
+        outputs: One array an output of the network.
+        logits: What went into the last activation of each output, where it was asked for; else None.
+        masks: The mask of each output, or None.
+        penalty: Sum of activity penalties.
+        backward: Takes one gradient an output (of the logits where they were asked for) and writes
+            the gradients of all weights into the flat gradient vector.
+    """
+
+    outputs: list[Array]
+    logits: list[Array | None]
+    masks: list[Array | None]
+    penalty: float
+    backward: Callable[[Sequence[Array]], list[Array | None]]
+
+
+def chain(layers: Sequence[Layer]) -> list[Node]:
+    """Nodes of layers one after the other; the first is an input.
+
+    Examples:
+        >>> from aseq.layers import Dense, Input
+        >>> [node.inputs for node in chain([Input((2,)), Dense(3), Dense(1)])]
+        [(), (0,), (1,)]
+    """
+    return [Node(layer, (index - 1,) if index else ()) for index, layer in enumerate(layers)]
+
+
+class Network:
+    """A graph of layers, built: every weight is a view into one flat vector.
+
+    Args:
+        nodes: In an order in which each comes after its inputs; inputs are InputLayer nodes.
+        outputs: Indices of the nodes whose outputs the network returns; the last if not given.
+        seed: Decides first weights and all noise.
+        dtype: Of weights and arithmetic.
+
+    Attributes:
+        params: Flat vector of all weights that layers declared trainable.
+        grads: Its gradients.
+        statistics: Flat vector of the other weights (running means and the like).
+
+    Examples:
+        >>> from aseq.layers import Dense, Input
+        >>> network = Network(chain([Input((2,)), Dense(3)]), seed=0)
+        >>> network.params.size, network.predict([np.zeros((4, 2), np.float32)])[0].shape
+        (9, (4, 3))
+    """
+
+    def __init__(
+        self,
+        nodes: Sequence[Node],
+        outputs: Sequence[int] | None = None,
+        *,
+        seed: int | np.random.SeedSequence | None = None,
+        dtype: Any = np.float32,
+    ) -> None:
+        self.nodes = list(nodes)
+        self.layers = [node.layer for node in self.nodes]
+        self.inputs = [index for index, node in enumerate(self.nodes) if not node.inputs]
+        self.outputs = list(outputs or [len(self.nodes) - 1])
+        self.dtype = np.dtype(dtype)
+        _check_names(self.layers)
+        self._infer_shapes()
+        self._bind(seed if isinstance(seed, np.random.SeedSequence) else np.random.SeedSequence(seed))
+        self.refresh()
+
+    # Building -----------------------------------------------------------------------------------
+
+    def _infer_shapes(self) -> None:
+        shapes: list[Shape] = []
+        for node in self.nodes:
+            if not node.inputs:
+                if not isinstance(node.layer, InputLayer) or node.layer.batch_input_shape is None:
+                    raise NotBuiltError(
+                        f"layer {node.layer.name!r}: expected an input shape. Start the model with "
+                        f"Input(shape) or give the first layer input_shape=..."
+                    )
+                shape = node.layer.batch_input_shape
+            else:
+                shape = shapes[node.inputs[0]]
+            shapes.append(node.layer.ensure_built(shape))
+        self.input_shapes = [shapes[index] for index in self.inputs]
+        self.output_shapes = [shapes[index] for index in self.outputs]
+        self.lookups = [self._takes_integers(index) for index in self.inputs]
+
+    def _bind(self, sequence: np.random.SeedSequence) -> None:
+        """Give every weight its place in a flat vector and its first value."""
+        weights = self.weights
+        trainable = [weight for weight in weights if weight.trainable]
+        fixed = [weight for weight in weights if not weight.trainable]
+        self.params = np.empty(sum(weight.size for weight in trainable), self.dtype)
+        self.grads = np.zeros_like(self.params)
+        self.statistics = np.empty(sum(weight.size for weight in fixed), self.dtype)
+        _place(trainable, self.params, self.grads)
+        _place(fixed, self.statistics, None)
+        for layer, child in zip(self.layers, sequence.spawn(len(self.layers)), strict=True):
+            first, noise = child.spawn(2)
+            layer.seed(noise)
+            rng = np.random.default_rng(first)
+            for weight in layer.weights:
+                weight.value[...] = weight.initializer(weight.shape, self.dtype, rng)
+
+    def refresh(self) -> None:
+        """Look again at which layers are frozen: after `layer.trainable` changed (compile does it)."""
+        learning = {id(weight) for layer in self.layers for weight in layer.learning_weights()}
+        self.learning = [weight for weight in self.weights if id(weight) in learning]
+        starts = {id(weight): start for weight, start in _offsets(self.weights)}
+        self.layout = [
+            (weight.name, starts[id(weight)], starts[id(weight)] + weight.size) for weight in self.learning
+        ]
+        self.ranges = _joined([(start, stop) for _, start, stop in self.layout])
+        self.regularized = [weight for weight in self.learning if weight.regularizer is not None]
+        self.constrained = [weight for weight in self.learning if weight.constraint is not None]
+        wanted: set[int] = set()
+        for index, node in enumerate(self.nodes):
+            upstream = any(i in wanted for i in node.inputs)
+            node.layer.input_gradient = upstream
+            if upstream or any(True for _ in node.layer.learning_weights()):
+                wanted.add(index)
+        self._wanted = wanted
+
+    # Passes -------------------------------------------------------------------------------------
+
+    def predict(self, inputs: Sequence[Array]) -> list[Array]:
+        """Outputs for a batch, without a way back."""
+        return self.forward(inputs, training=False).outputs
+
+    def forward(self, inputs: Sequence[Array], training: bool = False, fuse: Sequence[bool] = ()) -> Pass:
+        """One pass.
+
+        Args:
+            inputs: One batch an input, from `check_inputs`.
+            training: Whether dropout drops and running statistics run.
+            fuse: For each output, whether the caller wants the logits of its last activation.
+        """
+        values: list[Any] = []
+        value_masks: list[Array | None] = []
+        ways: list[Backward] = []
+        logits: list[Array | None] = [None] * len(self.outputs)
+        penalty = 0.0
+        fused = {self.outputs[k]: k for k, wanted in enumerate(fuse) if wanted}
+        given = iter(inputs)
+        for index, node in enumerate(self.nodes):
+            layer = node.layer
+            if not node.inputs:
+                values.append(next(given))
+                value_masks.append(None)
+                ways.append(_nothing)
+                continue
+            x = values[node.inputs[0]]
+            mask = value_masks[node.inputs[0]]
+            if index in fused and isinstance(layer, Activated):
+                z, way = layer.preactivation(x, training)
+                logits[fused[index]] = z
+                y = layer.activation(z)
+            elif layer.uses_mask:
+                y, way = layer.forward(x, training, mask)  # type: ignore[call-arg]
+            else:
+                y, way = layer.forward(x, training)
+            if layer.activity_regularizer is not None:
+                penalty += layer.activity_regularizer.penalty(y) / max(len(y), 1)
+                way = _with_activity_penalty(way, layer.activity_regularizer, y)
+            values.append(y)
+            value_masks.append(layer.compute_mask(x, mask))
+            ways.append(way)
+
+        def backward(gradients: Sequence[Array]) -> list[Array | None]:
+            return self._backward(ways, gradients)
+
+        return Pass(
+            [values[i] for i in self.outputs],
+            logits,
+            [value_masks[i] for i in self.outputs],
+            penalty,
+            backward,
+        )
+
+    def _backward(self, ways: list[Backward], gradients: Sequence[Array]) -> list[Array | None]:
+        flowing: list[Array | None] = [None] * len(self.nodes)
+        for index, gradient in zip(self.outputs, gradients, strict=True):
+            flowing[index] = gradient
+        for index in range(len(self.nodes) - 1, -1, -1):
+            inputs = self.nodes[index].inputs
+            dy = flowing[index]
+            if not inputs or dy is None or index not in self._wanted:
+                continue
+            dx = ways[index](dy)
+            source = inputs[0]
+            before = flowing[source]
+            flowing[source] = dx if before is None or dx is None else before + dx
+        return [flowing[i] for i in self.inputs]
+
+    # Penalties and constraints ---------------------------------------------------------------------
+
+    def penalty(self) -> float:
+        """The sum of all weight penalties."""
+        return sum(w.regularizer.penalty(w.value) for w in self.regularized if w.regularizer is not None)
+
+    def add_penalty_gradients(self) -> None:
+        """Add the penalties' gradients to `grads`."""
+        for weight in self.regularized:
+            if weight.regularizer is not None:
+                weight.grad += weight.regularizer.gradient(weight.value)
+
+    def constrain(self) -> None:
+        """Put every constrained weight back into its set."""
+        for weight in self.constrained:
+            if weight.constraint is not None:
+                weight.value[...] = weight.constraint(weight.value)
+
+    # Weights and state -------------------------------------------------------------------------------
+
+    @property
+    def weights(self) -> list[Weight]:
+        """All weights in Keras's order, layer by layer."""
+        return [weight for layer in self.layers for weight in layer.weights]
+
+    def get_weights(self) -> list[Array]:
+        """Copies of all weights, in Keras's order."""
+        return [weight.value.copy() for weight in self.weights]
+
+    def set_weights(self, values: Sequence[Any]) -> None:
+        """Set all weights, in Keras's order; nothing changes if one does not fit.
+
+        Raises:
+            ShapeError: Their number or one of their shapes is wrong.
+        """
+        weights = self.weights
+        if len(values) != len(weights):
+            raise ShapeError(f"set_weights: expected {len(weights)} arrays, received {len(values)}.")
+        arrays = [np.asarray(value) for value in values]
+        owners = [layer for layer in self.layers for _ in layer.weights]
+        for weight, array, layer in zip(weights, arrays, owners, strict=True):
+            if array.shape != weight.shape:
+                raise ShapeError(
+                    f"set_weights: layer {layer.name!r}: expected {weight.name} of shape {weight.shape}, "
+                    f"received {array.shape}."
+                )
+        for weight, array in zip(weights, arrays, strict=True):
+            weight.value[...] = array
+
+    def get_state(self) -> Config:
+        """All that passes change: both flat vectors and each layer's own state, as copies."""
+        return {
+            "params": self.params.copy(),
+            "statistics": self.statistics.copy(),
+            "layers": [layer.get_state() for layer in self.layers],
+        }
+
+    def set_state(self, state: Config) -> None:
+        """Put back what `get_state` returned."""
+        self.params[...] = state["params"]
+        self.statistics[...] = state["statistics"]
+        for layer, layer_state in zip(self.layers, state["layers"], strict=True):
+            layer.set_state(layer_state)
+
+    def reset_states(self) -> None:
+        """Forget the states of stateful layers."""
+        for layer in self.layers:
+            layer.reset_states()
+
+    # Checks ------------------------------------------------------------------------------------
+
+    def check_inputs(self, arrays: Sequence[Any], where: str = "x", *, cast: bool = True) -> Sequence[Array]:
+        """Arrays of numbers of the expected shapes, in the network's dtype if `cast`.
+
+        Raises:
+            ShapeError: A shape does not fit its input.
+        """
+        if len(arrays) != len(self.inputs):
+            raise ShapeError(f"{where}: expected {len(self.inputs)} inputs, received {len(arrays)} arrays.")
+        checked = [
+            self._check_input(np.asarray(array), index, shape, where)
+            for array, index, shape in zip(arrays, self.inputs, self.input_shapes, strict=True)
+        ]
+        return self.cast_inputs(checked) if cast else checked
+
+    def cast_inputs(self, arrays: Sequence[Array]) -> Sequence[Array]:
+        """Arrays in the network's dtype; inputs of lookups keep their integers."""
+        return [
+            array if array.dtype == self.dtype or lookup else array.astype(self.dtype)
+            for array, lookup in zip(arrays, self.lookups, strict=True)
+        ]
+
+    def _check_input(self, array: Array, index: int, shape: Shape, where: str) -> Array:
+        if array.dtype.kind not in "fiub":
+            raise ShapeError(f"{where}: expected numbers, received dtype {array.dtype}.")
+        if array.ndim == len(shape) - 1 and shape[-1] == 1:
+            array = array[..., None]
+        if array.ndim != len(shape) or any(
+            b not in (None, a) for a, b in zip(array.shape[1:], shape[1:], strict=True)
+        ):
+            expected = "(" + ", ".join(["batch", *(str(size or "any") for size in shape[1:])]) + ")"
+            raise ShapeError(
+                f"{where}: layer {self.nodes[index].layer.name!r} expected shape {expected}, received "
+                f"{array.shape}. The first axis counts samples."
+            )
+        return array
+
+    def _takes_integers(self, index: int) -> bool:
+        return any(node.layer.integer_input for node in self.nodes if index in node.inputs)
+
+
+def _nothing(_: Array) -> None:
+    return None
+
+
+def _with_activity_penalty(way: Backward, regularizer: Any, y: Array) -> Backward:
+    """`way`, with the gradient of penalty(y) / B added to what comes in."""
+    return lambda dy: way(dy + regularizer.gradient(y) / max(len(y), 1))
+
+
+def _check_names(layers: Sequence[Layer]) -> None:
+    seen: set[str] = set()
+    for layer in layers:
+        if layer.name in seen:
+            raise ConfigError(
+                f"layer name {layer.name!r} stands twice in one model. Give one of them another name."
+            )
+        seen.add(layer.name)
+
+
+def _offsets(weights: Sequence[Weight]) -> list[tuple[Weight, int]]:
+    """Trainable weights with their place in the flat vector."""
+    placed, start = [], 0
+    for weight in weights:
+        if weight.trainable:
+            placed.append((weight, start))
+            start += weight.size
+    return placed
+
+
+def _place(weights: Sequence[Weight], flat: Array, grads: Array | None) -> None:
+    start = 0
+    for weight in weights:
+        stop = start + weight.size
+        weight.value = flat[start:stop].reshape(weight.shape)
+        if grads is not None:
+            weight.grad = grads[start:stop].reshape(weight.shape)
+        start = stop
+
+
+def _joined(ranges: Sequence[tuple[int, int]]) -> list[tuple[int, int]]:
+    """Ranges with neighbours joined."""
+    joined: list[tuple[int, int]] = []
+    for start, stop in sorted(ranges):
+        if joined and joined[-1][1] == start:
+            joined[-1] = (joined[-1][0], stop)
+        else:
+            joined.append((start, stop))
+    return joined
