@@ -1,0 +1,377 @@
+"""What the columns of a file are: the user's wishes checked, then matched with the names in the file."""
+
+from __future__ import annotations
+
+import dataclasses
+import datetime
+import math
+from collections.abc import Callable, Iterable, Mapping, Sequence
+from typing import Any, TypeAlias
+
+import numpy as np
+
+from aseq.errors import ConfigError
+
+__all__ = ["Column", "ColumnConfig", "Label", "Layout", "checked_configs", "clean", "days", "is_number"]
+
+Label: TypeAlias = str | int | Sequence[str | int] | None
+DAY = datetime.timedelta(days=1)
+EPOCH = datetime.datetime(1970, 1, 1)
+TRUE = ("1", "true", "True", "TRUE", "t", "T", "yes", "Yes", "YES")
+FALSE = ("0", "false", "False", "FALSE", "f", "F", "no", "No", "NO")
+
+
+@dataclasses.dataclass(frozen=True, slots=True)
+class ColumnConfig:
+    """What a user says about one column.
+
+    Attributes:
+        kind: "number", "int", "bool", "string", "category", "date", or None to go by the first value.
+        dtype: The dtype asked for, if any.
+        default: Stands for a missing value; None if there is no default.
+        required: Whether a missing value is an error.
+        is_label: Whether the column belongs to y.
+        categories: For "category", all texts that may occur; None numbers them as they come.
+        format: For "date", a strptime format; None takes ISO 8601.
+    """
+
+    kind: str | None = None
+    dtype: np.dtype[Any] | None = None
+    default: Any = None
+    required: bool = False
+    is_label: bool = False
+    categories: tuple[str, ...] | None = None
+    format: str | None = None
+
+
+@dataclasses.dataclass(slots=True)
+class Column:
+    """One column that is read.
+
+    Attributes:
+        name: From the header or from the user.
+        index: 0-based position in the file.
+        kind: As in `ColumnConfig`; None until the first value is seen.
+        dtype: Of the values, outside of the matrix x.
+        config: The user's wishes.
+    """
+
+    name: str
+    index: int
+    kind: str | None
+    dtype: np.dtype[Any]
+    config: ColumnConfig
+
+    def decide(self, kind: str) -> None:
+        """Settle the kind of a column that has none."""
+        self.kind = kind
+        if kind == "string":
+            self.dtype = np.dtype(object)
+
+    @property
+    def needs_value(self) -> bool:
+        """True if a missing value has nothing to stand for it."""
+        no_nan = self.kind in ("int", "bool", "category")
+        return self.config.default is None and (self.config.required or no_nan)
+
+
+KINDS: dict[Any, tuple[str, str | None]] = {
+    "category": ("category", "int32"),
+    "date": ("date", "float64"),
+    "string": ("string", "object"),
+    "str": ("string", "object"),
+    str: ("string", "object"),
+    "number": ("number", None),
+    "float": ("number", None),
+    float: ("number", None),
+    "int": ("int", "int64"),
+    int: ("int", "int64"),
+    "bool": ("bool", "bool"),
+    bool: ("bool", "bool"),
+}
+
+
+def _kind(name: object, dtype: Any) -> tuple[str | None, np.dtype[Any] | None]:
+    if dtype is None:
+        return None, None
+    if isinstance(dtype, str | type) and dtype in KINDS:
+        kind, storage = KINDS[dtype]
+        return kind, None if storage is None else np.dtype(storage)
+    try:
+        exact = np.dtype(dtype)
+    except TypeError:
+        exact = np.dtype("V")
+    kind_of = {"f": "number", "i": "int", "u": "int", "b": "bool", "U": "string", "O": "string"}
+    if exact.kind not in kind_of:
+        raise ConfigError(
+            f"column_configs[{name!r}]: expected a dtype of 'float32', 'int32', 'bool', 'string', 'category' "
+            f"or 'date', received {dtype!r}."
+        )
+    return kind_of[exact.kind], np.dtype(object) if exact.kind == "U" else exact
+
+
+def checked_configs(configs: Mapping[Any, Any] | None) -> dict[str | int, ColumnConfig]:
+    """Check the `column_configs` argument of `data.csv`.
+
+    Raises:
+        ConfigError: If a key or a value cannot be right.
+
+    Examples:
+        >>> checked_configs({"age": {"dtype": "int32", "default": 0}})["age"].kind
+        'int'
+    """
+    if configs is not None and not isinstance(configs, Mapping):
+        raise ConfigError(f"column_configs: expected a dict, received {type(configs).__name__}.")
+    return {name: _checked_config(name, config) for name, config in (configs or {}).items()}
+
+
+def _checked_config(name: object, config: Any) -> ColumnConfig:
+    if isinstance(config, ColumnConfig):
+        return config
+    if not isinstance(config, Mapping):
+        config = {"dtype": config}
+    given = {{"isLabel": "is_label"}.get(key, key): value for key, value in config.items()}
+    allowed = ("dtype", "default", "required", "is_label", "categories", "format")
+    for key in given:
+        if key not in allowed:
+            raise ConfigError(f"column_configs[{name!r}]: expected keys of {allowed}, received {key!r}.")
+    kind, dtype = _kind(name, given.pop("dtype", None))
+    for key, owner in (("categories", "category"), ("format", "date")):
+        if given.get(key) is not None and kind != owner:
+            raise ConfigError(
+                f"column_configs[{name!r}]: expected dtype={owner!r} beside {key!r}, received {kind!r}."
+            )
+    if given.get("categories") is not None:
+        given["categories"] = tuple(map(str, given["categories"]))
+    result = ColumnConfig(kind, dtype, **given)
+    if result.default is not None and kind is not None:
+        _check_default(name, result)
+    return result
+
+
+def _check_default(name: object, config: ColumnConfig) -> None:
+    text = config.default if isinstance(config.default, str) else str(config.default)
+    try:
+        if config.kind != "string":
+            clean(Column(str(name), 0, config.kind, np.dtype(float), config), text)
+    except ValueError as error:
+        raise ConfigError(
+            f"column_configs[{name!r}]: expected a default of dtype {config.kind!r}, "
+            f"received {config.default!r}."
+        ) from error
+
+
+@dataclasses.dataclass(slots=True)
+class Layout:
+    """How the columns of one file become elements.
+
+    Attributes:
+        width: The number of fields in every record.
+        columns: The columns that are read, in file order.
+        features: Those of them that make up x; all of them where there are no labels.
+        labels: Those that make up y, in the order asked for.
+        one_label: Whether y is one value rather than a vector.
+        feature_places: The places of the features among the columns.
+        label_places: The places of the labels among the columns.
+        mixed: Whether x needs more than plain numbers that may be missing.
+    """
+
+    width: int
+    columns: list[Column]
+    features: list[Column]
+    labels: list[Column]
+    one_label: bool
+    feature_places: list[int] = dataclasses.field(init=False)
+    label_places: list[int] = dataclasses.field(init=False)
+    mixed: bool = dataclasses.field(init=False)
+
+    def __post_init__(self) -> None:
+        place = {column.index: place for place, column in enumerate(self.columns)}
+        self.feature_places = [place[column.index] for column in self.features]
+        self.label_places = [place[column.index] for column in self.labels]
+        self.mixed = any(
+            column.kind != "number"
+            or column.config.default is not None
+            or column.config.required
+            or column.dtype != self.features[0].dtype
+            for column in self.features
+        )
+
+    @classmethod
+    def resolve(
+        cls,
+        where: str,
+        names: Sequence[str],
+        configs: Mapping[str | int, ColumnConfig],
+        label: Label,
+        configured_columns_only: bool,
+        dtype: np.dtype[Any],
+    ) -> Layout:
+        """Match names in the file with names and indices in the arguments.
+
+        Raises:
+            ConfigError: If an argument names a column that the file does not have.
+        """
+        by_index = {_position(where, names, key): config for key, config in configs.items()}
+        marked = [index for index, config in sorted(by_index.items()) if config.is_label]
+        several = isinstance(label, Iterable) and not isinstance(label, str)
+        wanted: list[Any] = list(label) if several else [] if label is None else [label]  # type: ignore[arg-type]
+        labels = [_position(where, names, key) for key in wanted]
+        labels += [index for index in marked if index not in labels]
+        columns = {}
+        for index, name in enumerate(names):
+            if configured_columns_only and index not in by_index and index not in labels:
+                continue
+            columns[index] = _column(name, index, by_index.get(index, ColumnConfig()), labels, dtype)
+        features = [column for index, column in columns.items() if index not in labels]
+        one = len(labels) == 1 and not several
+        return cls(len(names), list(columns.values()), features, [columns[i] for i in labels], one)
+
+    @property
+    def undecided(self) -> list[Column]:
+        """Columns whose kind waits for their first value."""
+        return [column for column in self.columns if column.kind is None]
+
+
+def _column(name: str, index: int, config: ColumnConfig, labels: list[int], dtype: np.dtype[Any]) -> Column:
+    kind = config.kind or ("number" if labels else None)
+    own = config.dtype or dtype
+    if labels and index in labels and kind == "bool":
+        own = dtype  # losses take floats
+    return Column(name, index, kind, own, config)
+
+
+def _position(where: str, names: Sequence[str], key: str | int) -> int:
+    if isinstance(key, str) and key in names:
+        return names.index(key)
+    if isinstance(key, int | np.integer) and -len(names) <= key < len(names):
+        return int(key) % len(names)
+    shown = ", ".join(map(repr, names[:8])) + (", ..." if len(names) > 8 else "")
+    raise ConfigError(
+        f"{where}: expected one of its {len(names)} columns {shown}, received {key!r}. "
+        "Columns go by name, or by index from 0 or from -1 backwards."
+    )
+
+
+def is_number(text: str) -> bool:
+    """True if a numeric column accepts this text.
+
+    Examples:
+        >>> [is_number(text) for text in (" 1e3 ", "nan", "-.5", "1_000", "0x10", "abc")]
+        [True, True, True, False, False, False]
+    """
+    try:
+        return bool(_number(text.strip()))
+    except ValueError:
+        return False
+
+
+def clean(column: Column, text: str) -> str:
+    """Bring a field into the form that the fast parser reads, "" for a missing value.
+
+    Raises:
+        ValueError: Saying what was expected and received.
+
+    Examples:
+        >>> clean(Column("a", 0, "int", np.dtype("int64"), ColumnConfig()), " 3.0")
+        '3'
+    """
+    if column.kind in ("string", "category"):
+        value = text
+    else:
+        value = text.strip()
+    if not value:
+        if column.needs_value:
+            raise ValueError("expected a value, received none. Give the column a default")
+        return ""
+    return CLEANERS[column.kind](column, value)
+
+
+def _number(text: str) -> str:
+    if "_" in text or not text.isascii():
+        raise ValueError(_wrong("a number", text))
+    try:
+        value = float(text)
+    except ValueError:
+        raise ValueError(_wrong("a number", text)) from None
+    return text.removeprefix("+") if math.isfinite(value) else repr(value)
+
+
+def _clean_number(column: Column, text: str) -> str:
+    clean_text = _number(text)
+    with np.errstate(over="ignore", under="ignore"):
+        value = np.asarray(float(clean_text)).astype(column.dtype if column.dtype.kind == "f" else float)
+    return repr(float(value)) if np.isinf(value) or value == 0 else clean_text
+
+
+def _clean_int(column: Column, text: str) -> str:
+    try:
+        value = float(_number(text))
+        whole = int(text) if text.lstrip("+-").isdigit() else int(value)
+    except (ValueError, OverflowError):
+        raise ValueError(_wrong("an integer", text)) from None
+    if not value.is_integer():
+        raise ValueError(_wrong("an integer", text))
+    limits = np.iinfo(column.dtype if column.dtype.kind in "iu" else np.int64)
+    if not limits.min <= whole <= limits.max:
+        raise ValueError(_wrong(f"an integer that fits {limits.dtype}", text))
+    return str(whole)
+
+
+def _clean_bool(_: Column, text: str) -> str:
+    if text in TRUE or text.lower() in TRUE:
+        return "1"
+    if text in FALSE or text.lower() in FALSE:
+        return "0"
+    raise ValueError(_wrong("a truth value such as true or 0", text))
+
+
+def _clean_category(column: Column, text: str) -> str:
+    categories = column.config.categories
+    if categories is not None and text not in categories:
+        raise ValueError(_wrong(f"one of the categories {', '.join(categories[:8])}", text))
+    return text
+
+
+def days(column: Column, text: str) -> float:
+    """A date as days since 1970-01-01, UTC.
+
+    Raises:
+        ValueError: If the text is no date in the column's format.
+
+    Examples:
+        >>> days(Column("day", 0, "date", np.dtype("float64"), ColumnConfig()), "1970-01-02T12:00")
+        1.5
+    """
+    try:
+        if column.config.format is not None:
+            date = datetime.datetime.strptime(text, column.config.format)
+        else:
+            date = datetime.datetime.fromisoformat(text)
+    except ValueError:
+        wanted = column.config.format or "ISO 8601"
+        raise ValueError(_wrong(f"a date in the form {wanted}", text)) from None
+    if date.tzinfo is not None:
+        date = date.astimezone(datetime.UTC).replace(tzinfo=None)
+    return (date - EPOCH) / DAY
+
+
+def _clean_date(column: Column, text: str) -> str:
+    days(column, text)
+    return text
+
+
+def _wrong(expected: str, text: str) -> str:
+    shown = text if len(text) <= 80 else text[:77] + "..."
+    return f"expected {expected}, received {shown!r}"
+
+
+CLEANERS: dict[str | None, Callable[[Column, str], str]] = {
+    None: lambda _, text: text,
+    "string": lambda _, text: text,
+    "number": _clean_number,
+    "int": _clean_int,
+    "bool": _clean_bool,
+    "category": _clean_category,
+    "date": _clean_date,
+}

@@ -1,0 +1,300 @@
+"""Files of lines: plain text, and JSON objects."""
+
+from __future__ import annotations
+
+import dataclasses
+import json
+import math
+from typing import TYPE_CHECKING, Any
+
+import numpy as np
+
+from aseq.data._block import Block, Columns, Items
+from aseq.data._csv import MAX_RECORD_BYTES, checked_compression
+from aseq.data._csv_text import Cut, Recode, RecordCutter, check_encoding
+from aseq.data._dataset import Dataset
+from aseq.data._decompress import Decompress
+from aseq.data._origins import ByteOrigin
+from aseq.data._rows import RowMaker, Suspicious
+from aseq.data._stages import Pass, Stage, Step
+from aseq.data._table import Schema, Table, read_files, row_options
+from aseq.data._typed import normalized
+from aseq.errors import ParseError
+
+if TYPE_CHECKING:
+    from collections.abc import Iterable, Iterator, Mapping
+
+    from aseq.data._columns import Column, Label
+    from aseq.data._expand import SourceLike
+    from aseq.data._source import Source
+    from aseq.data._table import OnError
+
+__all__ = ["json_lines", "text_lines"]
+
+DECIDING_ROWS = 1_000
+
+
+def text_lines(source: SourceLike, *, encoding: str = "utf-8", compression: str | None = "infer") -> Dataset:
+    r"""Stream the lines of a text, without their line ends.
+
+    Args:
+        source: As for `csv`.
+        encoding: Of the text.
+        compression: As for `csv`.
+
+    Raises:
+        ConfigError: If an argument cannot be right.
+
+    Examples:
+        >>> import asyncio
+        >>> from aseq import data
+        >>> asyncio.run(text_lines(data.MemorySource(b"first\r\n\nlast")).to_list())
+        ['first', '', 'last']
+    """
+    compression = checked_compression("text_lines", compression)
+    return read_files(source, LineFile(check_encoding(encoding), compression))
+
+
+def json_lines(
+    source: SourceLike,
+    *,
+    label: Label = None,
+    column_configs: Mapping[Any, Any] | None = None,
+    configured_columns_only: bool = False,
+    compression: str | None = "infer",
+    dtype: Any = np.float32,
+    on_error: OnError = "raise",
+) -> Dataset:
+    r"""Stream a file with one JSON object per line.
+
+    Elements are as those of `csv`: dicts, or pairs of a float vector and labels. The first object names the
+    columns; fields that later objects lack are missing values, fields that they have besides are left out.
+
+    Args:
+        source: As for `csv`.
+        label: As for `csv`.
+        column_configs: As for `csv`.
+        configured_columns_only: As for `csv`.
+        compression: As for `csv`.
+        dtype: As for `csv`.
+        on_error: As for `csv`.
+
+    Raises:
+        ConfigError: If an argument cannot be right.
+
+    Examples:
+        >>> import asyncio
+        >>> from aseq import data
+        >>> flowers = data.MemorySource(b'{"length": 5.1, "kind": "setosa"}\n{"length": 4.9}\n')
+        >>> asyncio.run(json_lines(flowers).to_list())
+        [{'length': np.float32(5.1), 'kind': 'setosa'}, {'length': np.float32(4.9), 'kind': nan}]
+    """
+    compression = checked_compression("json_lines", compression)
+    table = Table(row_options("json_lines", label, column_configs, configured_columns_only, dtype, on_error))
+    return read_files(source, LineFile("utf-8", compression, table), table)
+
+
+@dataclasses.dataclass(frozen=True, slots=True)
+class LineFile:
+    """Makes the dataset of a single file: of its lines, or of what JSON they hold if there is a table."""
+
+    encoding: str
+    compression: str | None
+    table: Table | None = None
+
+    def __call__(self, file: Source, schema: Schema | None) -> Dataset:
+        """Give the lines of `file`, of whose columns something may be known."""
+        steps = [Step(Decompress, (self.compression, file.name))]
+        if self.encoding != "utf-8":
+            steps.append(Step(Recode, (self.encoding, file.name)))
+        steps.append(Step(RecordCutter, (file.name, b"", MAX_RECORD_BYTES, False)))
+        if self.table is None:
+            steps.append(Step(TextLines, (file.name,)))
+        else:
+            steps.append(Step(JsonParser, (self.table, file.name, schema)))
+        return Dataset(ByteOrigin(file, self.compression), tuple(steps), table=self.table)
+
+
+def _numbered(cut: Cut) -> Iterator[tuple[int, bytes]]:
+    lines = cut.data.split(b"\n")
+    if not lines[-1]:
+        del lines[-1]
+    return ((number, line.removesuffix(b"\r")) for number, line in enumerate(lines, cut.line))
+
+
+class TextLines(Stage):
+    """Lines of text out of blocks."""
+
+    blocking = True
+
+    def __init__(self, this_pass: Pass, source: str) -> None:
+        self.statistics = this_pass.statistics
+        self.source = source
+
+    def feed(self, cut: Cut) -> Iterable[Block]:
+        """Give all lines of a block."""
+        texts = []
+        for number, line in _numbered(cut):
+            try:
+                texts.append(line.decode())
+            except UnicodeDecodeError:
+                yield Items(texts)
+                problem = "expected text in UTF-8, received other bytes. Pass encoding=... if it has another."
+                raise ParseError(self.source, problem, line=number) from None
+        self.statistics.rows += len(texts)
+        yield Items(texts)
+
+
+class JsonParser(Stage):
+    """Rows out of blocks of JSON lines, by pyarrow; what it refuses is looked at line by line."""
+
+    blocking = True
+
+    def __init__(self, this_pass: Pass, table: Table, source: str, schema: Schema | None) -> None:
+        self.statistics = this_pass.statistics
+        self.table = table
+        self.source = source
+        self.schema = schema or Schema()
+        self.schema.narrow = False
+        self.maker = RowMaker(table, self.schema, source)
+        self.exposed = table.options.exposed
+        self.held: list[bytes] = []  # until undecided columns have shown a value
+
+    def feed(self, cut: Cut) -> Iterable[Block]:
+        """Parse one block; rows before a malformed one come out before the error."""
+        if self.schema.layout is None or self.schema.layout.undecided:
+            cut = Cut(b"".join([*self.held, cut.data]), cut.line - sum(map(_line_count, self.held)))
+            self.held = [] if self._decide(cut) else [cut.data]
+            if self.held:
+                return
+        yield from self._rows(cut)
+
+    def flush(self) -> Iterable[Block]:
+        """Parse what was held back."""
+        for data in self.held:
+            cut = Cut(data, 1)
+            if self._decide(cut, last=True):
+                yield from self._rows(cut)
+        self.held = []
+
+    def _decide(self, cut: Cut, last: bool = False) -> bool:
+        """Learn columns from the first record and kinds from first values; True if nothing is left open."""
+        for count, (_, line) in enumerate(_numbered(cut), 1):
+            try:
+                record = json.loads(line)
+            except ValueError:
+                record = None
+            if isinstance(record, dict):
+                if self.schema.layout is None:
+                    self.table.begin(self.schema, self.source, list(record))
+                for column in self.schema.known().undecided:
+                    value = record.get(column.name)
+                    if value is not None:
+                        column.decide(_kind(value))
+            last = last or count == DECIDING_ROWS
+            if last or (self.schema.layout is not None and not self.schema.layout.undecided):
+                break
+        if last and self.schema.layout is None:
+            self.table.begin(self.schema, self.source, [])
+        if last:
+            for column in self.schema.known().undecided:
+                column.decide("number")
+        return self.schema.layout is not None and not self.schema.layout.undecided
+
+    def _rows(self, cut: Cut) -> Iterator[Block]:
+        import pyarrow as pa
+
+        failure = None
+        try:
+            block = self._parsed(cut.data)
+        except (pa.ArrowException, Suspicious) as reason:
+            data, failure = self._repaired(cut)
+            try:
+                block = self._parsed(data)
+            except (pa.ArrowException, Suspicious):
+                raise ParseError(self.source, str(reason), line=cut.line) from reason
+        if len(block):
+            self.statistics.rows += len(block)
+            yield block
+        if failure is not None:
+            raise failure
+
+    def _parsed(self, data: bytes) -> Columns:
+        import pyarrow as pa
+        from pyarrow import json as arrow_json
+
+        if not data.strip():
+            return Columns((), 0)
+        layout = self.schema.known()
+        kinds = ("string", "category", "date")
+        texts = [(column.name, pa.string()) for column in layout.columns if column.kind in kinds]
+        table = arrow_json.read_json(
+            pa.BufferReader(data),
+            arrow_json.ReadOptions(use_threads=False, block_size=len(data) + 1),
+            arrow_json.ParseOptions(explicit_schema=pa.schema(texts)),
+        )
+        batches = table.combine_chunks().to_batches()
+        return self.maker.block(normalized(batches[0], layout)) if batches else Columns((), 0)
+
+    def _repaired(self, cut: Cut) -> tuple[bytes, ParseError | None]:
+        on_error = self.table.options.on_error
+        kept: list[bytes] = []
+        for number, line in _numbered(cut):
+            if not line.strip():
+                continue
+            try:
+                kept.append(self._cleaned(number, line))
+            except ParseError as error:
+                if on_error == "raise":
+                    return b"".join(kept), error
+                self.statistics.bad_rows += 1
+                if on_error != "skip":
+                    on_error(error)
+        return b"".join(kept), None
+
+    def _cleaned(self, number: int, line: bytes) -> bytes:
+        try:
+            record = json.loads(line)
+        except (ValueError, RecursionError) as error:
+            raise ParseError(self.source, f"expected a JSON object, received {error}.", line=number) from None
+        if not isinstance(record, dict):
+            problem = f"expected a JSON object, received {type(record).__name__}."
+            raise ParseError(self.source, problem, line=number)
+        cleaned = {}
+        for column in self.schema.known().columns:
+            try:
+                cleaned[column.name] = _clean(column, record.get(column.name))
+            except ValueError as error:
+                raise ParseError(self.source, f"{error}.", line=number, column=column.name) from None
+        return json.dumps(cleaned).encode() + b"\n"
+
+
+def _line_count(data: bytes) -> int:
+    return data.count(b"\n")
+
+
+def _kind(value: Any) -> str:
+    return "bool" if isinstance(value, bool) else "number" if isinstance(value, int | float) else "string"
+
+
+def _clean(column: Column, value: Any) -> Any:
+    """Bring a value into the form that pyarrow reads as its column's kind.
+
+    Raises:
+        ValueError: If it is not of that kind.
+    """
+    if value is None or (isinstance(value, float) and math.isnan(value)):
+        if column.needs_value:
+            raise ValueError("expected a value, received none. Give the column a default")
+        return None
+    wanted = {"number": bool | int | float, "int": int | float, "bool": bool | int, "date": str}.get(
+        str(column.kind), str | int | float
+    )
+    whole = column.kind == "int" and isinstance(value, float) and not value.is_integer()
+    if not isinstance(value, wanted) or whole:
+        raise ValueError(f"expected a value of dtype {column.kind!r}, received {json.dumps(value)[:80]}")
+    convert = {"number": float, "int": int, "bool": bool}.get(str(column.kind), str)
+    cleaned = convert(value)
+    if column.kind == "category" and column.config.categories and cleaned not in column.config.categories:
+        raise ValueError(f"expected one of its categories, received {cleaned!r}")
+    return cleaned

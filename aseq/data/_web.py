@@ -1,0 +1,266 @@
+"""Bytes over HTTP(S). This file moves bytes and closes connections; what to ask for and when to try again
+is decided without I/O in `_range` and `_retry`.
+"""
+
+from __future__ import annotations
+
+import importlib
+import inspect
+import sys
+from contextlib import aclosing, asynccontextmanager
+from typing import TYPE_CHECKING, TypeAlias
+from urllib.parse import urlsplit, urlunsplit
+
+from aseq.compute import Lane
+from aseq.data._chunk import fill_chunk
+from aseq.data._range import Answer, Head, Transfer
+from aseq.data._retry import Budget, Pace, parse_retry_after
+from aseq.errors import ConfigError, SourceError, SourceTruncated
+
+if TYPE_CHECKING:
+    from collections.abc import AsyncGenerator, AsyncIterator, Awaitable, Callable, Mapping
+
+    from aiohttp import ClientResponse, ClientSession, ClientTimeout, StreamReader
+
+    from aseq.data._statistics import Statistics
+
+    Headers: TypeAlias = Mapping[str, str]
+    HeadersFactory: TypeAlias = Callable[[], Headers | Awaitable[Headers]]
+
+__all__ = ["WebSource"]
+
+OWN_HEADERS = frozenset({"accept-encoding", "range", "if-range"})
+IMPORTS = Lane("imports", 1)
+
+
+class WebSource:
+    """Bytes of one http(s) URL, streamed, never held as a whole.
+
+    A connection that is refused, reset or silent for `timeout` seconds, and the answers 408, 425, 429
+    (honouring Retry-After), 500, 502, 503 and 504 are tried again: up to `retries` times in a row, with
+    waits that double from half a second to half a minute, half of each by chance. New bytes refill the
+    budget, so a long stream over a bad link goes on for as long as it gets anywhere.
+
+    After a loss the source goes on where it stopped, with a Range request under If-Range, if the server
+    gave a strong validator: a strong ETag, or a Last-Modified at least a second older than the response.
+    Otherwise it reads from the start again and throws away what it has handed on, comparing its
+    checksum. So no byte is lost or doubled, and two versions of a content never mix. A body shorter
+    than promised is a loss, not an end.
+
+    Args:
+        url: An http or https address.
+        headers: Sent with every try; or a function, sync or async, that gives fresh ones for each
+            (signatures and tokens that expire).
+        session: An aiohttp session to use, which stays open, for instance one with a proxy or cookies.
+            Without it each stream opens and closes one of its own.
+        timeout: Seconds without a byte after which a connection counts as lost, or an
+            `aiohttp.ClientTimeout`. There is no limit on the whole: streams may be long.
+        retries: Failures in a row that are forgiven.
+        max_redirects: Redirects that are followed before an error.
+        max_bytes: Refuse a content longer than this; None for no limit.
+
+    Raises:
+        ConfigError: If an argument cannot be right.
+
+    Examples:
+        >>> WebSource("https://example.org/digits.csv.gz", retries=3)
+        WebSource('https://example.org/digits.csv.gz')
+    """
+
+    def __init__(
+        self,
+        url: str,
+        *,
+        headers: Headers | HeadersFactory | None = None,
+        session: ClientSession | None = None,
+        timeout: float | ClientTimeout = 60.0,
+        retries: int = 5,
+        max_redirects: int = 10,
+        max_bytes: int | None = None,
+        _pace: Pace | None = None,
+    ) -> None:
+        self.url = url
+        self.name = _checked_name(url)
+        self.headers = headers
+        self.session = session
+        self.timeout = timeout
+        self.retries = retries
+        self.max_redirects = max_redirects
+        self.max_bytes = max_bytes
+        self._pace = _pace or Pace()
+        self._check()
+
+    def _check(self) -> None:
+        if isinstance(self.timeout, int | float) and not self.timeout > 0:
+            raise ConfigError(f"WebSource: expected a timeout above 0 seconds, received {self.timeout}.")
+        for name in ("retries", "max_redirects", "max_bytes"):
+            value = getattr(self, name)
+            if value is None and name == "max_bytes":
+                continue
+            if not isinstance(value, int) or value < 0:
+                raise ConfigError(f"WebSource: expected {name} of 0 or more, received {value!r}.")
+        if self.headers is not None and not callable(self.headers):
+            for name in self.headers:
+                if name.lower() in OWN_HEADERS:
+                    raise ConfigError(
+                        f"WebSource: expected headers without {name}, which resuming needs for itself, "
+                        f"received {name}: {self.headers[name]}. Leave it out."
+                    )
+
+    def __repr__(self) -> str:
+        return f"WebSource({self.name!r})"
+
+    @asynccontextmanager
+    async def open(self, statistics: Statistics) -> AsyncIterator[AsyncIterator[bytes]]:
+        """Give the content in chunks of about 2 MiB; a slow link gives smaller ones four times a second.
+
+        The connection is made when the first chunk is asked for.
+
+        Raises:
+            SourceError: From the iterator: the URL is missing, refused, unreachable or too long.
+            SourceTruncated: From the iterator: the content kept breaking off without getting further.
+            SourceChanged: From the iterator: the content changed between two tries.
+        """
+        async with self._session() as session, aclosing(self._chunks(session, statistics)) as chunks:
+            yield chunks
+
+    @asynccontextmanager
+    async def _session(self) -> AsyncIterator[ClientSession]:
+        if self.session is not None:
+            yield self.session
+            return
+        if "aiohttp" not in sys.modules:  # a quarter of a second that the event loop should not stand still
+            await IMPORTS.run(importlib.import_module, "aiohttp")
+        from aiohttp import ClientSession
+
+        async with ClientSession() as session:
+            yield session
+
+    async def _chunks(self, session: ClientSession, statistics: Statistics) -> AsyncGenerator[bytes, None]:
+        transfer = Transfer(self.name, max_bytes=self.max_bytes)
+        budget = Budget(self.retries, self._pace.random)
+        while True:
+            before = transfer.position
+            loss = _Loss("the body ended early")
+            try:
+                async with aclosing(self._attempt(session, transfer, statistics)) as chunks:
+                    async for chunk in chunks:
+                        statistics.bytes += len(chunk)
+                        yield chunk
+            except _Loss as error:
+                loss = error
+            if transfer.complete:
+                return
+            if transfer.position > before:
+                budget.refill()
+            wait = budget.spend(loss.retry_after)
+            if wait is None:
+                raise self._exhausted(transfer, loss) from loss.__cause__
+            await self._pace.sleep(wait)
+            statistics.retries += 1
+
+    async def _attempt(
+        self, session: ClientSession, transfer: Transfer, statistics: Statistics
+    ) -> AsyncGenerator[bytes, None]:
+        """Ask once and give the new bytes of the answer. Raises _Loss for whatever may pass."""
+        response = await self._request(session, transfer)
+        try:
+            head = _head_of(response)
+            answer = transfer.begin(head)
+            if answer is Answer.AGAIN:
+                raise _Loss(str(head), parse_retry_after(head.headers.get("retry-after"), self._pace.now()))
+            if answer is Answer.END:
+                return
+            if transfer.position:
+                statistics.resumed_at = transfer.position
+            while data := await self._read(response.content):
+                if new := transfer.feed(data):
+                    yield new
+            transfer.finish()
+        finally:
+            response.close()
+
+    async def _request(self, session: ClientSession, transfer: Transfer) -> ClientResponse:
+        import aiohttp
+
+        if session.closed:
+            raise ConfigError(f"{self.name}: expected an open session, received a closed one.")
+        headers = {**await self._fresh_headers(), **transfer.request_headers()}
+        timeout = self.timeout
+        if not isinstance(timeout, aiohttp.ClientTimeout):
+            # A total limit would count the time that training takes: every long stream would die of it.
+            timeout = aiohttp.ClientTimeout(total=None, sock_connect=min(timeout, 30.0), sock_read=timeout)
+        try:
+            return await session.get(
+                self.url,
+                headers=headers,
+                timeout=timeout,
+                max_redirects=self.max_redirects,
+                auto_decompress=False,  # it would run on the event loop, and offsets would lose their meaning
+            )
+        except (aiohttp.ClientError, OSError, ValueError) as error:
+            raise self._judged(error) from error
+
+    async def _fresh_headers(self) -> Headers:
+        headers = self.headers() if callable(self.headers) else self.headers
+        return (await headers if inspect.isawaitable(headers) else headers) or {}
+
+    async def _read(self, content: StreamReader) -> bytes:
+        import aiohttp
+
+        try:
+            return await fill_chunk(content.readany)
+        except (aiohttp.ClientError, OSError) as error:
+            raise self._judged(error) from error
+
+    def _judged(self, error: Exception) -> Exception:
+        """Tell losses that may pass from errors that will not."""
+        import aiohttp
+
+        if isinstance(error, aiohttp.ClientSSLError | aiohttp.ServerFingerprintMismatch):
+            return SourceError(self.name, f"expected a trusted TLS connection, received {_said(error)}.")
+        if isinstance(error, aiohttp.TooManyRedirects):
+            problem = f"expected at most {self.max_redirects} redirects, received more. Check the URL."
+            return SourceError(self.name, problem)
+        if isinstance(error, aiohttp.ClientConnectionError | aiohttp.ClientPayloadError | OSError):
+            return _Loss(_said(error))
+        return SourceError(self.name, f"expected an HTTP response, received {_said(error)}.")
+
+    def _exhausted(self, transfer: Transfer, loss: _Loss) -> SourceError:
+        tries = f"{self.retries + 1} tries in a row" if self.retries else "the only try"
+        if transfer.version is None:
+            return SourceError(self.name, f"expected a response, received {loss} at {tries}.")
+        problem = f"expected the bytes from {transfer} on, received none at {tries}: {loss}."
+        return SourceTruncated(self.name, problem)
+
+
+class _Loss(Exception):
+    """A fault that may have passed by the next try."""
+
+    def __init__(self, reason: str, retry_after: float | None = None) -> None:
+        super().__init__(reason)
+        self.retry_after = retry_after
+
+
+def _checked_name(url: str) -> str:
+    """Return `url` as messages may show it: without a password."""
+    parts = urlsplit(url)
+    if parts.scheme not in ("http", "https") or not parts.hostname:
+        raise ConfigError(f"WebSource: expected an http:// or https:// URL, received {url!r}.")
+    if parts.password is None:
+        return url
+    user, _, host = parts.netloc.rpartition("@")
+    return urlunsplit(parts._replace(netloc=f"{user.partition(':')[0]}:***@{host}"))
+
+
+def _head_of(response: ClientResponse) -> Head:
+    headers = {name.lower(): value for name, value in response.headers.items()}
+    return Head(response.status, headers, str(response.url.with_query(None)))
+
+
+def _said(error: Exception) -> str:
+    from aiohttp import ServerDisconnectedError
+
+    # A disconnect inside the headers carries what was parsed of them, which says nothing to a reader.
+    text = "" if isinstance(error, ServerDisconnectedError) else str(error)[:200]
+    return f"{type(error).__name__} ({text})" if text else type(error).__name__
