@@ -1,0 +1,269 @@
+"""The contract of a callback, and the list that calls the hooks of several in order."""
+
+from __future__ import annotations
+
+import inspect
+import sys
+from typing import TYPE_CHECKING, Any
+
+from anyio import CancelScope
+
+from aseq.errors import ConfigError
+
+if TYPE_CHECKING:
+    from collections.abc import Callable, Iterable
+
+__all__ = ["HOOKS", "Callback", "CallbackList", "LambdaCallback", "as_callbacks", "attach"]
+
+HOOKS = (
+    "on_train_begin",
+    "on_train_end",
+    "on_epoch_begin",
+    "on_epoch_end",
+    "on_train_batch_begin",
+    "on_train_batch_end",
+    "on_test_begin",
+    "on_test_end",
+    "on_test_batch_begin",
+    "on_test_batch_end",
+    "on_test_yield",
+    "on_predict_begin",
+    "on_predict_end",
+    "on_predict_batch_begin",
+    "on_predict_batch_end",
+    "on_predict_yield",
+    "on_yield",
+)
+ALIASES = {"on_batch_begin": "on_train_batch_begin", "on_batch_end": "on_train_batch_end"}
+OTHER_NAMES = {hook: alias for alias, hook in ALIASES.items()}
+
+
+class Callback:
+    """Something that hears what a fit, an evaluation or a prediction does.
+
+    Override any hook, as a plain function or as `async def`. Hooks are awaited one after the other
+    on the event loop: a slow one holds training up. End hooks run on success, error and cancel.
+
+    A fit leaves its worker thread for the batch hooks of each batch only if some callback has one.
+
+    Attributes:
+        model: The model, once the run begins.
+        params: "epochs", "steps" (None if unknown), "verbose", "initial_epoch", ...
+        runs_last: Whether the callback hears of everything after those that are not so.
+        state_names: Attributes that the callback carries from epoch to epoch.
+
+    Examples:
+        >>> class Names(Callback):
+        ...     def on_epoch_end(self, epoch, logs=None):
+        ...         print(epoch, sorted(logs))
+        >>> Names().on_epoch_end(0, {"loss": 1.0})
+        0 ['loss']
+    """
+
+    model: Any = None
+    params: dict[str, Any] = {}  # noqa: RUF012  # replaced per run by set_params, never changed in place
+    runs_last = False
+    state_names: tuple[str, ...] = ()
+
+    def set_model(self, model: Any) -> None:
+        """Called once before a run."""
+        self.model = model
+
+    def set_params(self, params: dict[str, Any]) -> None:
+        """Called once before a run."""
+        self.params = params
+
+    def get_state(self) -> dict[str, Any]:
+        """What a later epoch depends on, as plain data and arrays."""
+        return {name: getattr(self, name) for name in self.state_names}
+
+    def set_state(self, state: dict[str, Any]) -> None:
+        """Put back what `get_state` returned."""
+        for name in self.state_names:
+            setattr(self, name, state[name])
+
+    @property
+    def failure(self) -> BaseException | None:
+        """In an end hook: the error or cancellation that ends the run, or None if it ends well."""
+        return self.params.get("failure")
+
+    def on_train_begin(self, logs: dict[str, Any] | None = None) -> Any:
+        """A fit begins."""
+
+    def on_train_end(self, logs: dict[str, Any] | None = None) -> Any:
+        """A fit ends, however it ends; `logs` are those of its last epoch."""
+
+    def on_epoch_begin(self, epoch: int, logs: dict[str, Any] | None = None) -> Any:
+        """An epoch begins; epochs count from 0."""
+
+    def on_epoch_end(self, epoch: int, logs: dict[str, Any] | None = None) -> Any:
+        """An epoch ends; `logs` has loss, metrics and their val_ twins."""
+
+    def on_train_batch_begin(self, batch: int, logs: dict[str, Any] | None = None) -> Any:
+        """A training batch begins."""
+
+    def on_train_batch_end(self, batch: int, logs: dict[str, Any] | None = None) -> Any:
+        """A training batch ends; `logs` are running means over the epoch."""
+
+    def on_test_begin(self, logs: dict[str, Any] | None = None) -> Any:
+        """An evaluation or validation begins."""
+
+    def on_test_end(self, logs: dict[str, Any] | None = None) -> Any:
+        """An evaluation or validation ends."""
+
+    def on_test_batch_begin(self, batch: int, logs: dict[str, Any] | None = None) -> Any:
+        """An evaluation batch begins."""
+
+    def on_test_batch_end(self, batch: int, logs: dict[str, Any] | None = None) -> Any:
+        """An evaluation batch ends."""
+
+    def on_test_yield(self, batch: int, logs: dict[str, Any] | None = None) -> Any:
+        """An evaluation has just left its worker thread and will go on."""
+
+    def on_predict_begin(self, logs: dict[str, Any] | None = None) -> Any:
+        """A prediction begins."""
+
+    def on_predict_end(self, logs: dict[str, Any] | None = None) -> Any:
+        """A prediction ends."""
+
+    def on_predict_batch_begin(self, batch: int, logs: dict[str, Any] | None = None) -> Any:
+        """A prediction batch begins."""
+
+    def on_predict_batch_end(self, batch: int, logs: dict[str, Any] | None = None) -> Any:
+        """A prediction batch ends; `logs["outputs"]` is what the model gave."""
+
+    def on_predict_yield(self, batch: int, logs: dict[str, Any] | None = None) -> Any:
+        """A prediction has just left its worker thread and will go on."""
+
+    def on_yield(self, epoch: int, batch: int, logs: dict[str, Any] | None = None) -> Any:
+        """Training has just left its worker thread and will go on; about every 20 ms (tf.js's onYield)."""
+
+
+class LambdaCallback(Callback):
+    """A callback made of functions.
+
+    Args:
+        **hooks: Functions or coroutine functions by hook name; `on_batch_begin` and `on_batch_end`
+            mean the training batch.
+
+    Raises:
+        ConfigError: A name is not a hook.
+
+    Examples:
+        >>> LambdaCallback(on_epoch_end=lambda epoch, logs: print(epoch)).on_epoch_end(3, {})
+        3
+    """
+
+    def __init__(self, **hooks: Callable[..., Any] | None) -> None:
+        for name, function in hooks.items():
+            target = ALIASES.get(name, name)
+            if target not in HOOKS:
+                raise ConfigError(f"callback: expected hooks out of {', '.join(HOOKS)}, received {name!r}.")
+            if function is not None:
+                attach(self, target, function)
+
+
+def attach(callback: Callback, hook: str, function: Callable[..., Any]) -> None:
+    """Give one callback a hook that its class lacks: a batch hook that only some arguments need.
+
+    Examples:
+        >>> callback = Callback()
+        >>> attach(callback, "on_train_batch_end", lambda batch, logs: print(batch))
+        >>> callback.on_train_batch_end(7, {})
+        7
+    """
+    setattr(callback, hook, function)
+
+
+class CallbackList:
+    """Several callbacks, called in order; each hook is awaited if it is a coroutine.
+
+    Args:
+        callbacks: A Callback, a dict of hooks, or a list of either.
+        model: Given to each.
+        params: Given to each, with "callbacks" added, and "failure" in end hooks.
+    """
+
+    def __init__(self, callbacks: Any, model: Any, params: dict[str, Any]) -> None:
+        self.callbacks = sorted(as_callbacks(callbacks), key=lambda each: getattr(each, "runs_last", False))
+        self._hooks: dict[str, list[tuple[Callback, Callable[..., Any]]]] = {
+            name: [(c, hook) for c in self.callbacks if (hook := _own(c, name)) is not None] for name in HOOKS
+        }
+        self.params = params
+        params["callbacks"] = self.callbacks
+        self._handled = sys.exception()  # what the caller is dealing with, if anything: not ours
+        for callback in self.callbacks:
+            callback.set_params(params)
+            callback.set_model(model)
+
+    def has(self, *hooks: str) -> bool:
+        """Whether some callback wants one of these hooks."""
+        return any(self._hooks[name] for name in hooks)
+
+    async def call(self, hook: str, *args: Any) -> None:
+        """Call one hook of all callbacks in order.
+
+        Raises:
+            Exception: What a hook raises, with a note that names the callback.
+        """
+        for callback, function in self._hooks[hook]:
+            await _call(callback, hook, function, args)
+
+    async def call_all(self, hook: str, *args: Any) -> None:
+        """Like `call`, but every callback is called even if one before it raises; the first error is raised.
+
+        End hooks close files and connections, so a cancelled scope of anyio's waits for them.
+        """
+        errors: list[BaseException] = []
+        error = sys.exception()
+        self.params["failure"] = None if error is self._handled else error
+        with CancelScope(shield=True):
+            for callback, function in self._hooks[hook]:
+                try:
+                    await _call(callback, hook, function, args)
+                except BaseException as error:  # kept until every callback has closed what it holds
+                    errors.append(error)
+        if errors:
+            raise errors[0]
+
+
+async def _call(callback: Callback, hook: str, function: Callable[..., Any], args: tuple[Any, ...]) -> None:
+    try:
+        result = function(*args)
+        if inspect.isawaitable(result):
+            await result
+    except Exception as error:
+        error.add_note(f"raised by {type(callback).__name__}.{hook}")
+        raise
+
+
+def as_callbacks(callbacks: Any) -> Iterable[Callback]:
+    """The callbacks that a user's argument means.
+
+    Raises:
+        ConfigError: It is none of a Callback, a dict of hooks, or a list of them.
+    """
+    if callbacks is None:
+        return
+    if isinstance(callbacks, dict):
+        yield LambdaCallback(**callbacks)
+    elif isinstance(callbacks, (list, tuple)):
+        for callback in callbacks:
+            yield from as_callbacks(callback)
+    elif isinstance(callbacks, Callback) or (
+        hasattr(callbacks, "on_epoch_end") and hasattr(callbacks, "set_model")
+    ):
+        yield callbacks
+    else:
+        raise ConfigError(
+            f"callbacks: expected a Callback, a dict of hooks or a list of them, received {callbacks!r}."
+        )
+
+
+def _own(callback: Callback, hook: str) -> Callable[..., Any] | None:
+    """The callback's own form of a hook, under its name or Keras's other one, if it has any."""
+    for name in (hook, OTHER_NAMES.get(hook, hook)):
+        own: Callable[..., Any] | None = getattr(callback, name, None)
+        if own is not None and getattr(own, "__func__", own) is not getattr(Callback, name, None):
+            return own
+    return None

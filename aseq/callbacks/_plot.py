@@ -1,0 +1,72 @@
+"""The curves of a History as a matplotlib figure."""
+
+from __future__ import annotations
+
+import math
+from typing import TYPE_CHECKING
+
+from aseq.errors import ConfigError
+
+if TYPE_CHECKING:
+    from collections.abc import Mapping, Sequence
+
+    from matplotlib.axes import Axes
+    from matplotlib.figure import Figure
+
+__all__ = ["plot_history"]
+
+COLUMNS = 3
+PANEL = (4.6, 3.4)
+"""Width and height of a panel, in inches."""
+
+TRAINING, VALIDATION = "#1f77b4", "#e4572e"
+
+
+def plot_history(
+    measures: Sequence[str],
+    curves: Mapping[str, tuple[Sequence[int], Sequence[float]]],
+    figure: Figure | None = None,
+) -> Figure:
+    """One panel a measure, with its training and its validation curve.
+
+    Args:
+        measures: Keys without val_.
+        curves: Epochs (from 0) and values by key.
+        figure: To draw on, or None for a new one.
+    """
+    columns = min(len(measures), COLUMNS)
+    rows = math.ceil(len(measures) / columns)
+    if figure is None:
+        try:
+            from matplotlib.figure import Figure as NewFigure  # not pyplot: no windows, no global state
+        except ImportError:
+            raise ConfigError("plot: expected matplotlib. pip install 'aseq[plot]'.") from None
+        figure = NewFigure(figsize=(PANEL[0] * columns, PANEL[1] * rows), layout="constrained")
+    for place, measure in enumerate(measures, start=1):
+        axes = figure.add_subplot(rows, columns, place)
+        for key, color, name in (
+            (measure, TRAINING, "training"),
+            (f"val_{measure}", VALIDATION, "validation"),
+        ):
+            if key in curves:
+                _draw(axes, *curves[key], color, name)
+        _dress(axes, measure)
+    return figure
+
+
+def _draw(axes: Axes, epochs: Sequence[int], values: Sequence[float], color: str, name: str) -> None:
+    numbers = [epoch + 1 for epoch in epochs]
+    marker = "o" if len(values) <= 30 else None
+    axes.plot(numbers, values, color=color, label=name, linewidth=1.8, marker=marker, markersize=3.5)
+
+
+def _dress(axes: Axes, measure: str) -> None:
+    from matplotlib.ticker import MaxNLocator
+
+    axes.set_xlabel("epoch")
+    axes.set_ylabel(measure)
+    axes.xaxis.set_major_locator(MaxNLocator(integer=True, min_n_ticks=1))
+    axes.grid(alpha=0.25)
+    axes.spines[["top", "right"]].set_visible(False)
+    if len(axes.lines) > 1:
+        axes.legend(frameon=False)
