@@ -1,0 +1,226 @@
+"""What the commands know about a CSV: which column is the target, and how its rows become numbers."""
+
+from __future__ import annotations
+
+import dataclasses
+from typing import TYPE_CHECKING, Any
+
+import numpy as np
+
+from aseq import data
+from aseq.errors import ConfigError, DataError
+from aseq.layers import Normalization
+
+if TYPE_CHECKING:
+    from aseq.data import Dataset
+    from aseq.types import Array
+
+__all__ = ["Survey", "Table", "survey"]
+
+MOST_CLASSES = 100
+"""A label of whole numbers with more distinct values than this is a quantity, not a class."""
+
+
+@dataclasses.dataclass
+class Table:
+    """How the rows of a CSV become x and y; travels in the model's metadata.
+
+    A missing feature becomes its mean, and classes become their index.
+
+    Attributes:
+        label: Name of the target column.
+        features: Names of the other columns, in file order.
+        has_header: Whether the first row holds names.
+        mean: Of each feature.
+        classes: Distinct values of the label, for a classification.
+    """
+
+    label: str
+    features: list[str]
+    has_header: bool
+    mean: list[float]
+    classes: list[Any] | None = None
+
+    @classmethod
+    def of_model(cls, name: str, metadata: dict[str, Any]) -> Table:
+        """The table that `aseq fit` kept in a model.
+
+        Raises:
+            ConfigError: There is none.
+        """
+        try:
+            return cls(**metadata["table"])
+        except (KeyError, TypeError):
+            raise ConfigError(
+                f"{name}: expected a model saved by `aseq fit`, this one does not say how rows become "
+                f"numbers. Use model.evaluate and model.predict in Python."
+            ) from None
+
+    def rows(self, source: str) -> Dataset:
+        """Pairs (x, y), as they are in the file."""
+        configs = {self.label: self._label_config()}
+        return data.csv(source, has_header=self.has_header, label=self.label, column_configs=configs)
+
+    def prepare(self, x: Array, y: Array) -> tuple[Array, Array]:
+        """A batch as the network takes it.
+
+        Raises:
+            DataError: The label is none of the known classes.
+        """
+        if self.classes and not isinstance(self.classes[0], str):
+            y = _class_numbers(y, np.asarray(self.classes), self.label)
+        return self.fill(x), y
+
+    def fill(self, x: Array) -> Array:
+        """Features with nothing missing."""
+        return np.where(np.isnan(x), np.asarray(self.mean, x.dtype), x)
+
+    def batches(self, source: str, batch_size: int) -> Dataset:
+        """Batches (x, y) of another file, whose columns are found by name."""
+        rows = self._columns(source, [*self.features, self.label])
+
+        def pairs(columns: dict[str, Array]) -> tuple[Array, Array]:
+            y = columns.pop(self.label)
+            return self.prepare(np.stack([columns[name] for name in self.features], axis=1), y)
+
+        return rows.batch(batch_size).map(pairs).prefetch(2)
+
+    async def features_only(self, source: str, batch_size: int) -> Dataset:
+        """Batches of x alone; the file may or may not have the label."""
+        features = self.features
+        if not self.has_header:  # names are positions: without the label they move up
+            names = await data.csv(source, has_header=False).column_names()
+            if len(names) == len(features):
+                features = names
+        rows = self._columns(source, features)
+
+        def filled(columns: dict[str, Array]) -> Array:
+            return self.fill(np.stack([columns[name] for name in features], axis=1))
+
+        return rows.batch(batch_size).map(filled).prefetch(2)
+
+    def _columns(self, source: str, names: list[str]) -> Dataset:
+        """Rows as dicts of these columns, in whatever order the file has them."""
+        configs: dict[str, Any] = {name: {"dtype": "float32"} for name in names}
+        if self.label in configs:
+            configs[self.label] |= self._label_config()
+        return data.csv(
+            source, has_header=self.has_header, column_configs=configs, configured_columns_only=True
+        )
+
+    def _label_config(self) -> dict[str, Any]:
+        if self.classes and isinstance(self.classes[0], str):
+            return {"dtype": "category", "categories": self.classes}
+        return {}
+
+
+@dataclasses.dataclass
+class Survey:
+    """What one pass over a file tells.
+
+    Attributes:
+        table: How its rows become numbers.
+        rows: How many there are.
+        normalization: A layer that brings each feature to mean 0 and deviation 1.
+    """
+
+    table: Table
+    rows: int
+    normalization: Normalization
+
+
+async def survey(source: str, label: str, has_header: bool, classify: bool | None) -> Survey:
+    """Look through a file once.
+
+    Args:
+        source: URL or path.
+        label: Name or index of the target column.
+        has_header: Whether the first row holds names.
+        classify: Whether the label is a class; None to judge by its values.
+
+    Raises:
+        ConfigError: There is no such column.
+        DataError: There is nothing in the file.
+    """
+    first = await data.csv(source, has_header=has_header).take(1).to_list()
+    if not first:
+        raise DataError(f"{source}: expected at least one row, received none.")
+    names = list(first[0])
+    label = _column(source, names, label)
+    is_text = isinstance(first[0][label], str)
+    configs = {label: {"dtype": "category"}} if is_text else None
+    rows = data.csv(source, has_header=has_header, label=label, column_configs=configs)
+    look = _Look()
+    await rows.batch(1024).map(look.at).for_each(_nothing)
+    classes: list[Any] | None = None
+    if is_text:
+        classes = rows.categories[label]
+    elif look.labels is not None and classify is not False:
+        classes = [int(value) for value in sorted(look.labels)]
+    mean, variance = look.moments(source)
+    features = [name for name in names if name != label]
+    table = Table(label, features, has_header, mean.tolist(), classes)
+    return Survey(table, look.rows, Normalization(mean=mean, variance=variance))
+
+
+class _Look:
+    """Counts rows, and gathers the moments of the features and the distinct labels while they are few."""
+
+    def __init__(self) -> None:
+        self.rows = 0
+        self.labels: set[float] | None = set()
+        self.normalization = Normalization()
+
+    def at(self, x: Array, y: Array) -> int:
+        self.rows += len(x)
+        self.normalization.update_statistics(x[~np.isnan(x).any(axis=1)])
+        if self.labels is not None:
+            self.labels |= set(np.unique(y).tolist())
+            if len(self.labels) > MOST_CLASSES or any(value != value // 1 for value in self.labels):
+                self.labels = None
+        return len(x)
+
+    def moments(self, source: str) -> tuple[Array, Array]:
+        """Mean and variance over the complete rows; a feature that never changes has variance 1.
+
+        Raises:
+            DataError: Every row has something missing.
+        """
+        try:
+            self.normalization.finish()
+        except DataError:
+            raise DataError(f"{source}: expected a row with every feature, every row misses some.") from None
+        variance = self.normalization.variance.value
+        return self.normalization.mean.value, np.where(variance > 0, variance, 1)
+
+
+def _nothing(_: object) -> None:
+    """The count is kept where it is made."""
+
+
+def _class_numbers(y: Array, classes: Array, label: str) -> Array:
+    numbers = np.minimum(np.searchsorted(classes, y), len(classes) - 1)
+    wrong = classes[numbers] != y
+    if wrong.any():
+        raise DataError(
+            f"label {label!r}: expected one of {_some(classes.tolist())}, received {y[wrong].flat[0]:g}."
+        )
+    return numbers
+
+
+def _column(source: str, names: list[str], wanted: str) -> str:
+    if wanted in names:
+        return wanted
+    try:
+        return names[int(wanted)]
+    except (ValueError, IndexError):
+        raise ConfigError(
+            f"--label: {source} has the {len(names)} columns {_some(names)}, received {wanted!r}. "
+            f"Give one of these names, or an index."
+        ) from None
+
+
+def _some(values: list[Any]) -> str:
+    """The first few of many."""
+    shown = ", ".join(map(str, values[:8]))
+    return f"{shown}, ..." if len(values) > 8 else shown
