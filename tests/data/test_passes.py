@@ -1,0 +1,316 @@
+"""What every pass promises: starting anew, reading no more than needed, closing at once, whatever happens."""
+
+from __future__ import annotations
+
+import asyncio
+import gc
+import threading
+from contextlib import aclosing, asynccontextmanager
+
+import numpy as np
+import pytest
+
+from aseq import data
+from aseq.errors import DataError, StreamConsumed
+
+ROWS = 20
+TEXT = b"a,another_column\n" + b"".join(b"%d,%d\n" % (i, i % 3) for i in range(ROWS))
+
+
+class CountingSource:
+    """One CSV row per chunk; counts what is opened, read and closed, and may fail."""
+
+    name = "counting"
+
+    def __init__(self, fail_at: int | None = None) -> None:
+        self.fail_at = fail_at
+        self.opened = self.closed = self.read = 0
+
+    @asynccontextmanager
+    async def open(self, statistics):
+        await asyncio.sleep(0)
+        self.opened += 1
+        try:
+            yield self._chunks(statistics)
+        finally:
+            await asyncio.sleep(0)
+            self.closed += 1
+
+    async def _chunks(self, statistics):
+        for number, line in enumerate(TEXT.splitlines(keepends=True)):
+            await asyncio.sleep(0)
+            if number == self.fail_at:
+                raise ConnectionError(f"failed at {number}")
+            self.read += 1
+            statistics.bytes += len(line)
+            yield line
+
+
+async def double(value):
+    await asyncio.sleep(0)
+    return value
+
+
+PIPELINES = {
+    "rows": lambda ds: ds,
+    "map": lambda ds: ds.map(lambda row: row),
+    "filter": lambda ds: ds.filter(lambda row: True),
+    "prefetch": lambda ds: ds.prefetch(2),
+    "async map": lambda ds: ds.map(double, num_parallel=2),
+    "zip": lambda ds: ds.zip(data.array(np.arange(ROWS))).map(lambda row, _: row),
+    "concatenate": lambda ds: ds.concatenate(data.array(np.arange(0))),
+    "interleave": lambda ds: data.interleave((ds,)),
+    "repeat": lambda ds: ds.repeat(1),
+    "cache": lambda ds: ds.cache(),
+    "twice": lambda ds: (
+        ds.prefetch(1).map(double).prefetch(3).map(lambda row: row).enumerate().map(lambda _, r: r)
+    ),
+}
+pipelines = pytest.mark.parametrize("pipeline", PIPELINES.values(), ids=PIPELINES.keys())
+
+
+@pytest.fixture(autouse=True)
+async def nothing_is_left_behind():
+    yield
+    assert asyncio.all_tasks() == {asyncio.current_task()}
+
+
+@pipelines
+async def test_passes_start_anew_and_do_not_disturb_each_other(pipeline):
+    source = CountingSource()
+    dataset = pipeline(data.csv(source))
+    assert source.opened == 0
+    first, second = aiter(dataset), aiter(dataset)
+    assert source.opened == 0
+    async with first, second:
+        for number in range(ROWS):
+            assert (await anext(first))["a"] == number
+            assert (await anext(second))["a"] == number
+        for each in (first, second):
+            for _ in range(2):
+                with pytest.raises(StopAsyncIteration):
+                    await anext(each)
+    assert source.opened == source.closed == 2
+
+
+@pipelines
+async def test_leaving_early_closes_before_the_next_statement(pipeline):
+    for count in range(ROWS + 1):
+        source = CountingSource()
+        async with aclosing(pipeline(data.csv(source)).groups()) as groups:
+            if count:
+                async for group in groups:
+                    count -= len(group)
+                    if count <= 0:
+                        break
+        assert source.opened == source.closed <= 1
+
+
+@pipelines
+async def test_a_failing_source_delivers_what_came_before(pipeline):
+    for fail_at in range(ROWS + 1):
+        source = CountingSource(fail_at)
+        got = []
+        with pytest.raises(ConnectionError, match=f"failed at {fail_at}$"):
+            await pipeline(data.csv(source)).for_each(got.append)
+        assert [row["a"] for row in got] == list(range(max(fail_at - 1, 0)))
+        assert source.opened == source.closed == 1
+
+
+@pipelines
+async def test_cancelling_anywhere_closes_everything(pipeline):
+    for steps in (*range(80), *range(80, 10**6, 97)):  # a hop to a thread takes many turns of the loop
+        source = CountingSource()
+        dataset = pipeline(data.csv(source))
+        task = asyncio.create_task(dataset.to_list())
+        for _ in range(steps):
+            await asyncio.sleep(0)
+        finished = task.done()
+        task.cancel()
+        if finished:
+            assert len(await task) == ROWS
+            break
+        with pytest.raises(asyncio.CancelledError):
+            await task
+        assert source.opened == source.closed
+        assert asyncio.all_tasks() == {asyncio.current_task()}
+    assert len(await dataset.to_list()) == ROWS
+
+
+async def test_breaking_out_of_a_loop_closes_soon():
+    source = CountingSource()
+    async for _ in data.csv(source).prefetch(2):
+        break
+    gc.collect()
+    await asyncio.sleep(0.05)
+    assert source.closed == 1
+
+
+async def test_take_reads_no_further_than_needed():
+    source = CountingSource()
+    assert len(await data.csv(source).take(3).to_list()) == 3
+    assert source.read <= 3 + 3  # the header, the row that is parsed, one read ahead
+    source = CountingSource()
+    assert await data.csv(source).take(0).to_list() == []
+    assert source.opened == 0
+    pulled = []
+    numbers = data.generator(lambda: (pulled.append(n) or n for n in range(100)))
+    assert await numbers.map(lambda n: n).take(3).to_list() == [0, 1, 2]
+    assert pulled == [0, 1, 2]
+
+
+@pytest.mark.parametrize("capacity", [1, 2, 5])
+async def test_prefetch_reads_ahead_and_no_further(capacity):
+    given = 0
+
+    async def numbers():
+        nonlocal given
+        for number in range(50):
+            given += 1
+            yield number
+
+    dataset = data.from_async_iterable(numbers).prefetch(capacity)
+    async with aiter(dataset) as elements:
+        for taken in range(1, 10):
+            assert await anext(elements) == taken - 1
+            await asyncio.sleep(0.002)
+            assert given == taken + capacity
+            assert dataset.statistics().buffered == capacity
+    assert dataset.statistics().buffered == 0
+    assert dataset.statistics().buffered_peak == capacity
+
+
+async def test_prefetch_is_bounded_by_bytes(monkeypatch):
+    monkeypatch.setattr("aseq.data._prefetch.MAX_BYTES", 3000)
+    given = 0
+
+    async def arrays():
+        nonlocal given
+        for _ in range(50):
+            given += 1
+            yield np.zeros(125)
+
+    async with aiter(data.from_async_iterable(arrays).prefetch(30)) as elements:
+        await anext(elements)
+        await asyncio.sleep(0.01)
+        assert given == 4
+
+
+async def test_one_consumer_at_a_time():
+    async def slow():
+        await asyncio.sleep(0.02)
+        yield 1
+
+    elements = aiter(data.from_async_iterable(slow))
+    first = asyncio.create_task(anext(elements))
+    await asyncio.sleep(0.005)
+    with pytest.raises(RuntimeError, match="one consumer at a time"):
+        await anext(elements)
+    assert await first == 1
+    await elements.aclose()
+    await elements.aclose()
+    with pytest.raises(StopAsyncIteration):
+        await anext(elements)
+
+
+async def test_an_async_iterator_serves_one_pass():
+    closed = []
+
+    async def numbers():
+        try:
+            for number in range(5):
+                yield number
+        finally:
+            closed.append(True)
+
+    dataset = data.from_async_iterable(numbers())
+    assert await dataset.take(2).to_list() == [0, 1]
+    assert closed == [True]
+    with pytest.raises(StreamConsumed, match="read only once"):
+        await dataset.to_list()
+    again = data.from_async_iterable(numbers)
+    assert await again.to_list() == await again.to_list() == [0, 1, 2, 3, 4]
+
+
+async def test_a_generator_runs_in_one_thread_at_a_time_and_is_closed():
+    threads, closed = set(), []
+
+    def numbers():
+        try:
+            for number in range(1000):
+                threads.add(threading.current_thread() is threading.main_thread())
+                yield number
+        finally:
+            closed.append(True)
+
+    dataset = data.generator(numbers)
+    assert await dataset.to_list() == list(range(1000))
+    assert threads == {False}
+    async with aiter(dataset) as elements:
+        assert await anext(elements) == 0
+    assert closed == [True, True]
+
+
+async def test_generators_of_all_kinds():
+    async def async_numbers():
+        yield 1
+
+    async def made():
+        return async_numbers()
+
+    assert await data.generator(async_numbers).to_list() == [1]
+    assert await data.from_async_iterable(made).to_list() == [1]
+    assert await data.generator(lambda: [1, 2]).to_list() == [1, 2]
+    for wrong in (data.generator(lambda: 3), data.from_async_iterable(lambda: [1])):
+        with pytest.raises(DataError, match="expected"):
+            await wrong.to_list()
+
+
+async def test_an_error_in_a_generator_comes_after_its_elements():
+    def numbers():
+        yield 1
+        yield 2
+        raise KeyError("three")
+
+    got = []
+    with pytest.raises(KeyError, match="three"):
+        await data.generator(numbers).for_each(got.append)
+    assert got == [1, 2]
+
+
+async def test_statistics_belong_to_the_latest_pass():
+    source = CountingSource()
+    rows = data.csv(source)
+    batches = rows.batch(4)
+    assert batches.statistics().bytes == 0
+    await batches.take(1).to_list()
+    await batches.to_list()
+    assert batches.statistics().bytes == rows.statistics().bytes == len(TEXT)
+    assert rows.statistics().rows == ROWS
+
+
+async def test_the_loop_stays_free_while_a_large_chunk_is_parsed():
+    text = (b",".join(b"%d.5" % column for column in range(100)) + b"\n") * 20_000
+    dataset = data.csv(data.MemorySource(text, chunk_size=1 << 20), has_header=False, label=0).batch(32)
+    gaps, running = [], True
+
+    async def heartbeat():
+        loop = asyncio.get_running_loop()
+        while running:
+            before = loop.time()
+            await asyncio.sleep(0.001)
+            gaps.append(loop.time() - before)
+
+    beat = asyncio.create_task(heartbeat())
+    await dataset.for_each(lambda x, y: None)
+    running = False
+    await beat
+    assert len(gaps) > 20
+    assert max(gaps) < 0.05
+
+
+async def test_memory_is_let_go_of():
+    dataset = data.csv(data.MemorySource(b"1,2\n" * 500_000), has_header=False, label=0).batch(1000)
+    async with aclosing(dataset.groups()) as groups:
+        most = max([sum(x.nbytes for x, _ in group) async for group in groups])
+    assert most < 4 << 20
