@@ -1,0 +1,1 @@
+"""aseq beside its peers, measured in one run: `python -m benchmarks`. Imports nothing, for peers' interpreters."""
