@@ -13,11 +13,12 @@ import numpy as np
 
 from aseq.errors import ConfigError, NotBuiltError, ShapeError
 from aseq.layers._core import Activated, InputLayer
+from aseq.layers._layer import Layer
 
 if TYPE_CHECKING:
-    from collections.abc import Callable, Sequence
+    from collections.abc import Callable, Container, Sequence
 
-    from aseq.layers._layer import Layer, Weight
+    from aseq.layers._layer import Weight
     from aseq.types import Array, Backward, Config, Shape
 
 __all__ = ["Network", "Node", "chain"]
@@ -31,7 +32,7 @@ class Node:
     inputs: tuple[int, ...] = ()
 
 
-@dataclass
+@dataclass(slots=True)
 class Pass:
     """What one forward pass leaves: outputs, logits of fused last activations, masks, the way back.
 
@@ -118,6 +119,11 @@ class Network:
             shapes.append(node.layer.ensure_built(shape))
         self.input_shapes = [shapes[index] for index in self.inputs]
         self.output_shapes = [shapes[index] for index in self.outputs]
+        self._route = [
+            (index, node.layer, node.inputs[0], type(node.layer).compute_mask is not Layer.compute_mask)
+            for index, node in enumerate(self.nodes)
+            if node.inputs
+        ]
         self.lookups = [self._takes_integers(index) for index in self.inputs]
 
     def _bind(self, sequence: np.random.SeedSequence) -> None:
@@ -162,33 +168,26 @@ class Network:
         """Outputs for a batch, without a way back."""
         return self.forward(inputs, training=False).outputs
 
-    def forward(self, inputs: Sequence[Array], training: bool = False, fuse: Sequence[bool] = ()) -> Pass:
+    def forward(self, inputs: Sequence[Array], training: bool = False, fused: Container[int] = ()) -> Pass:
         """One pass.
 
         Args:
             inputs: One batch an input, from `check_inputs`.
             training: Whether dropout drops and running statistics run.
-            fuse: For each output, whether the caller wants the logits of its last activation.
+            fused: Nodes of outputs of which the caller wants the logits of the last activation.
         """
-        values: list[Any] = []
-        value_masks: list[Array | None] = []
+        values: list[Any] = [None] * len(self.nodes)
+        masks: list[Array | None] = [None] * len(self.nodes)
+        logits: list[Array | None] = [None] * len(self.nodes)
         ways: list[Backward] = []
-        logits: list[Array | None] = [None] * len(self.outputs)
         penalty = 0.0
-        fused = {self.outputs[k]: k for k, wanted in enumerate(fuse) if wanted}
-        given = iter(inputs)
-        for index, node in enumerate(self.nodes):
-            layer = node.layer
-            if not node.inputs:
-                values.append(next(given))
-                value_masks.append(None)
-                ways.append(_nothing)
-                continue
-            x = values[node.inputs[0]]
-            mask = value_masks[node.inputs[0]]
+        for index, x in zip(self.inputs, inputs, strict=True):
+            values[index] = x
+        for index, layer, source, makes_mask in self._route:
+            x, mask = values[source], masks[source]
             if index in fused and isinstance(layer, Activated):
                 z, way = layer.preactivation(x, training)
-                logits[fused[index]] = z
+                logits[index] = z
                 y = layer.activation(z)
             elif layer.uses_mask:
                 y, way = layer.forward(x, training, mask)  # type: ignore[call-arg]
@@ -197,32 +196,27 @@ class Network:
             if layer.activity_regularizer is not None:
                 penalty += layer.activity_regularizer.penalty(y) / max(len(y), 1)
                 way = _with_activity_penalty(way, layer.activity_regularizer, y)
-            values.append(y)
-            value_masks.append(layer.compute_mask(x, mask))
+            values[index] = y
+            if makes_mask or mask is not None:
+                masks[index] = layer.compute_mask(x, mask)
             ways.append(way)
-
-        def backward(gradients: Sequence[Array]) -> list[Array | None]:
-            return self._backward(ways, gradients)
-
         return Pass(
             [values[i] for i in self.outputs],
-            logits,
-            [value_masks[i] for i in self.outputs],
+            [logits[i] for i in self.outputs],
+            [masks[i] for i in self.outputs],
             penalty,
-            backward,
+            lambda gradients: self._backward(ways, gradients),
         )
 
     def _backward(self, ways: list[Backward], gradients: Sequence[Array]) -> list[Array | None]:
         flowing: list[Array | None] = [None] * len(self.nodes)
         for index, gradient in zip(self.outputs, gradients, strict=True):
             flowing[index] = gradient
-        for index in range(len(self.nodes) - 1, -1, -1):
-            inputs = self.nodes[index].inputs
+        for (index, _, source, _), way in zip(reversed(self._route), reversed(ways), strict=True):
             dy = flowing[index]
-            if not inputs or dy is None or index not in self._wanted:
+            if dy is None or index not in self._wanted:
                 continue
-            dx = ways[index](dy)
-            source = inputs[0]
+            dx = way(dy)
             before = flowing[source]
             flowing[source] = dx if before is None or dx is None else before + dx
         return [flowing[i] for i in self.inputs]
@@ -336,10 +330,6 @@ class Network:
 
     def _takes_integers(self, index: int) -> bool:
         return any(node.layer.integer_input for node in self.nodes if index in node.inputs)
-
-
-def _nothing(_: Array) -> None:
-    return None
 
 
 def _with_activity_penalty(way: Backward, regularizer: Any, y: Array) -> Backward:

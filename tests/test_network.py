@@ -50,7 +50,7 @@ def test_a_node_that_feeds_two_sums_their_gradients() -> None:
 def test_fused_outputs_give_logits_and_activations() -> None:
     network = Network(chain([Input((3,)), Dense(4, "softmax")]), seed=0)
     x = np.random.default_rng(0).standard_normal((5, 3)).astype("f")
-    fused = network.forward([x], False, fuse=[True])
+    fused = network.forward([x], False, fused={len(network.nodes) - 1})
     assert np.array_equal(fused.outputs[0], network.predict([x])[0])
     assert fused.logits[0] is not None
     assert not np.array_equal(fused.logits[0], fused.outputs[0])

@@ -9,7 +9,7 @@ import numpy as np
 
 from aseq.activations._activation import activation
 from aseq.activations._erf import erf
-from aseq.linalg import row_sums
+from aseq.linalg import column_sums, row_sums
 
 if TYPE_CHECKING:
     from collections.abc import Callable
@@ -60,12 +60,12 @@ def linear(x: Array, out: Array | None) -> tuple[Array, Callable[[Array], Array]
 @activation
 def relu(x: Array, out: Array | None) -> tuple[Array, Callable[[Array], Array]]:
     """max(x, 0)."""
-    y = np.maximum(x, _zero(x), out=out)
+    zero = _zero(x)
+    y = np.maximum(x, zero, out=out)
 
     def backward(dy: Array) -> Array:
-        dx = (y > 0).astype(y.dtype)
-        dx *= dy
-        return dx
+        dx = (y > zero).astype(y.dtype)
+        return np.multiply(dx, dy, dx)
 
     return y, backward
 
@@ -166,7 +166,7 @@ def _softmax_of_few(x: Array, out: Array | None) -> Array:
     y = x.T.copy()
     np.subtract(y, np.maximum.reduce(y, 0), y)
     np.exp(y, y)
-    np.divide(y, np.add.reduce(y, 0), y)
+    np.divide(y, column_sums(y), y)
     if out is None:
         return y.T.copy()
     out[...] = y.T

@@ -6,6 +6,7 @@ from typing import TYPE_CHECKING, Any
 
 import numpy as np
 
+from aseq import linalg
 from aseq.errors import ConfigError, ShapeError
 from aseq.losses._targets import as_targets, check_indices, fits, match_rank, show
 from aseq.registry import Configurable, snake_case
@@ -126,12 +127,12 @@ class Loss(Configurable):
         count = values.size if kept is None else int(np.count_nonzero(kept))
         if weights is None:
             scale = self._factor(count, count)
-            return float(np.add.reduce(values, None)) * scale, lambda: backward(scale)
+            return linalg.total(values) * scale, lambda: backward(scale)
         total = np.broadcast_to(match_rank(weights, values), values.shape)
         total = total if kept is None else total * kept
-        factor = self._factor(count, float(np.add.reduce(total, None)))
+        factor = self._factor(count, linalg.total(total))
         scaled = (total * factor).astype(values.dtype, copy=False)
-        return float(np.add.reduce(values * scaled, None)), lambda: backward(scaled)
+        return linalg.total(values * scaled), lambda: backward(scaled)
 
     def _factor(self, count: int, weight: float) -> float:
         if self.reduction in ("sum", "none", None):

@@ -168,17 +168,20 @@ class Optimizer(Configurable):
     def _update(self, plan: Plan, lr: float, t: int) -> None:
         c = plan.numbers(self.coefficients(lr, t))
         keep = None if self.weight_decay is None else plan.number(1 - lr * self.weight_decay)
-        if len(plan.groups) == 1:
-            self._update_chunks(plan.groups[0], c, keep)
-        else:
-            in_parts(self._update_chunks, [(group, c, keep) for group in plan.groups])
+        if plan.workers == 1:
+            self._update_chunks(0, plan.chunks, c, keep)
+        else:  # whoever is free takes the next one: a thread that wakes up late has less to do
+            chunks = iter(plan.chunks)
+            in_parts(self._update_chunks, [(worker, chunks, c, keep) for worker in range(plan.workers)])
 
-    def _update_chunks(self, chunks: Sequence[Chunk], c: Sequence[Array], keep: Array | None) -> None:
+    def _update_chunks(
+        self, worker: int, chunks: Iterable[Chunk], c: Sequence[Array], keep: Array | None
+    ) -> None:
         update = self.update
         for w, g, slots, scratch, decayed in chunks:
             if keep is not None and decayed:
                 np.multiply(w, keep, w)
-            update(w, g, slots, scratch, c)
+            update(w, g, slots, scratch[worker], c)
 
     def finalize(self, params: Array, ranges: Sequence[tuple[int, int]]) -> None:
         """What the end of a fit does: with `use_ema` the parameters take over their moving average."""

@@ -14,13 +14,16 @@ if TYPE_CHECKING:
 
 __all__ = ["CHUNK", "Chunk", "Layout", "Plan"]
 
-CHUNK = 1 << 16
+CHUNK = 3 << 15
 """Floats a chunk at most: its slices of parameters, gradients and slots stay in the core's cache."""
+
+SHARED_FROM = 1 << 17
+"""Floats from which an update is worth a hand-over to a second thread."""
 
 Layout: TypeAlias = Sequence[tuple[str, int, int]]
 """The variables that learn, as (name, start, stop) in a flat vector."""
-Chunk: TypeAlias = tuple[Array, Array, tuple[Array, ...], Array, bool]
-"""Slices of parameters, gradients, slots and scratch, and whether weight decay applies."""
+Chunk: TypeAlias = tuple[Array, Array, tuple[Array, ...], tuple[Array, ...], bool]
+"""Slices of parameters, gradients and slots, scratch for each worker, and whether weight decay applies."""
 Span: TypeAlias = tuple[int, int, bool]
 """A range of the flat vector, and whether weight decay applies to it."""
 
@@ -41,7 +44,8 @@ class Plan:
         gradient: What the update takes: `grads`, or a buffer for what is made of it.
         ranges: The parts that learn, as slices.
         pieces: The variables that learn, as slices.
-        groups: Lists of chunks; different groups may run side by side.
+        chunks: All that is to be updated; they do not depend on one another.
+        workers: How many threads may take chunks at once.
     """
 
     def __init__(
@@ -61,10 +65,8 @@ class Plan:
         self.gradient = np.zeros_like(grads) if own_gradient else grads
         self._numbers: tuple[Array, ...] = ()
         spans = _spans(ranges, [(start, stop, is_decayed(name)) for name, start, stop in layout])
-        total = sum(stop - start for start, stop, _ in spans)
-        middle = total // 32 * 16 if total > 2 * CHUNK else total
-        halves = [list(_cut(spans, 0, middle)), list(_cut(spans, middle, total))]
-        self.groups = [self._chunks(half, slots) for half in halves if half] or [[]]
+        self.workers = 1 + (sum(stop - start for start, stop, _ in spans) > SHARED_FROM)
+        self.chunks = self._chunks(spans, slots)
 
     def serves(self, params: Array, grads: Array, ranges: Sequence[tuple[int, int]], layout: Layout) -> bool:
         """Whether the plan was made for these arguments."""
@@ -74,13 +76,14 @@ class Plan:
 
     def _chunks(self, spans: Sequence[Span], slots: Sequence[Array]) -> list[Chunk]:
         pieces = [(i, j, decayed) for start, stop, decayed in spans for i, j in _even(start, stop)]
-        scratch = np.empty(max(j - i for i, j, _ in pieces), self.params.dtype)
+        longest = max((j - i for i, j, _ in pieces), default=0)
+        scratch = [np.empty(longest, self.params.dtype) for _ in range(self.workers)]
         return [
             (
                 self.params[i:j],
                 self.gradient[i:j],
                 tuple(slot[i:j] for slot in slots),
-                scratch[: j - i],
+                tuple(room[: j - i] for room in scratch),
                 decayed,
             )
             for i, j, decayed in pieces
@@ -108,16 +111,6 @@ def _spans(ranges: Sequence[tuple[int, int]], variables: Sequence[Span]) -> list
         start = joined.pop()[0] if joined and joined[-1][1:] == (begin, decayed) else begin
         joined.append((start, stop, decayed))
     return [span for span in joined if span[1] > span[0]]
-
-
-def _cut(spans: Sequence[Span], first: int, last: int) -> Iterator[Span]:
-    """The parts of `spans` between two positions, counted over all spans one after the other."""
-    position = 0
-    for start, stop, decayed in spans:
-        low, high = max(first - position, 0), min(last - position, stop - start)
-        if low < high:
-            yield start + low, start + high, decayed
-        position += stop - start
 
 
 def _even(start: int, stop: int) -> Iterator[tuple[int, int]]:

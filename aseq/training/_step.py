@@ -54,10 +54,11 @@ class Step:
         self.flavor = flavor
         last = [network.nodes[index].layer for index in network.outputs]
         names = [layer.activation.name if isinstance(layer, Activated) else "" for layer in last]
-        self._fuse = [
-            name in loss.fuses and not getattr(loss, "from_logits", False)
-            for name, loss in zip(names, self.losses, strict=True)
-        ]
+        self._fused = {
+            index
+            for index, name, loss in zip(network.outputs, names, self.losses, strict=True)
+            if name in loss.fuses and not getattr(loss, "from_logits", False)
+        }
         self._own = [
             getattr(loss, "own_activation", "") == name for name, loss in zip(names, self.losses, strict=True)
         ]
@@ -71,7 +72,7 @@ class Step:
     def train(self, batch: Batch, scores: Scores) -> None:
         """Forward, backward, update; the scores are those before the update."""
         network = self.network
-        done = network.forward(batch.xs, True, self._fuse)
+        done = network.forward(batch.xs, True, self._fused)
         loss, gradients = self._loss(done, batch)
         loss += done.penalty
         done.backward([gradient() for gradient in gradients])
@@ -85,7 +86,7 @@ class Step:
 
     def test(self, batch: Batch, scores: Scores) -> None:
         """Forward without training."""
-        done = self.network.forward(batch.xs, False, self._fuse)
+        done = self.network.forward(batch.xs, False, self._fused)
         loss, _ = self._loss(done, batch)
         if self.flavor != "tfjs":  # tf.js leaves penalties out of evaluate and val_loss
             loss += done.penalty + self.network.penalty()
