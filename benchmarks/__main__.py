@@ -1,15 +1,17 @@
-"""`python -m benchmarks [SUITE ...]`: every suite by default, or some of steps, fit, lag, rows, memory."""
+"""`python -m benchmarks [SUITE ...]`: every suite by default, or some of them."""
 
 from __future__ import annotations
 
 import argparse
 import asyncio
+import os
 import platform
 import sys
 from pathlib import Path
 
 import numpy as np
 from rich.console import Console
+from threadpoolctl import threadpool_info
 
 from benchmarks.suites import SUITES, Options
 
@@ -45,10 +47,20 @@ def options() -> Options:
     return Options(**vars(parsed))
 
 
+def blas() -> str:
+    """The BLAS behind NumPy and the kernels it chose: an environment that pins old ones halves some figures."""
+    for library in threadpool_info():
+        if library["user_api"] == "blas":
+            pinned = " (pinned by OPENBLAS_CORETYPE)" if os.environ.get("OPENBLAS_CORETYPE") else ""
+            return f"{library['internal_api']} with {library.get('architecture')} kernels{pinned}"
+    return "an unknown BLAS"
+
+
 async def main(chosen: Options, console: Console) -> None:
     """Run the suites one after the other."""
     console.print(
-        f"{platform.processor() or platform.machine()}, CPython {platform.python_version()}, NumPy {np.__version__}. "
+        f"{platform.processor() or platform.machine()}, CPython {platform.python_version()}, NumPy {np.__version__} "
+        f"on {blas()}. "
         f"Medians of {chosen.rounds} rounds in which the peers take turns.",
         highlight=False,
     )

@@ -4,6 +4,7 @@ from __future__ import annotations
 
 import asyncio
 import json
+import os
 import sys
 import tempfile
 from contextlib import asynccontextmanager
@@ -256,10 +257,45 @@ def write_csv(path: Path, columns: int, megabytes: int) -> None:
             file.write(text)
 
 
+async def imports(options: Options, console: Console) -> None:
+    """What `import aseq` takes on top of `import numpy`, in fresh interpreters with compiled modules."""
+    code = "import time, numpy; begun = time.perf_counter(); import aseq; print(time.perf_counter() - begun)"
+    with tempfile.TemporaryDirectory() as compiled:
+        environment = os.environ | {"PYTHONPYCACHEPREFIX": compiled, "PYTHONDONTWRITEBYTECODE": ""}
+        seconds = []
+        for _ in range(options.rounds + 1):
+            process = await asyncio.create_subprocess_exec(
+                sys.executable, "-c", code, stdout=asyncio.subprocess.PIPE, env=environment, cwd=ROOT
+            )
+            output, _ = await process.communicate()
+            seconds.append(float(output))
+    console.print(
+        f"import aseq, on top of import numpy: {1000 * np.median(seconds[1:]):.0f} ms", highlight=False
+    )
+
+
+async def mnist(options: Options, console: Console) -> None:
+    """GRU(64) on the rows of MNIST's pictures: how far it gets, how fast."""
+    if "ASEQ_MNIST_DIR" not in os.environ:
+        console.print("mnist is left out: ASEQ_MNIST_DIR names no folder with MNIST as CSV.", style="dim")
+        return
+    async with started([aseq()], console) as [peer]:
+        accuracies, seconds = await peer.ask(measure="mnist", folder=os.environ["ASEQ_MNIST_DIR"])
+    table = Table(title="GRU(64) on the rows of MNIST", title_justify="left")
+    table.add_column("epoch", justify="right")
+    table.add_column("test accuracy", justify="right")
+    for epoch, accuracy in enumerate(accuracies, 1):
+        table.add_row(str(epoch), f"{accuracy:.4f}")
+    table.caption = f"{seconds:.2f} s an epoch"
+    console.print(table)
+
+
 SUITES: dict[str, Callable[[Options, Console], Awaitable[None]]] = {
     "steps": steps,
     "fit": fit,
     "lag": lag,
     "rows": rows,
     "memory": memory,
+    "imports": imports,
+    "mnist": mnist,
 }

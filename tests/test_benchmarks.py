@@ -27,6 +27,8 @@ def run(*arguments):
         ("lag", "MLP 64-32-10, batch 32"),
         ("rows", "785 columns"),
         ("memory", "20 columns"),
+        ("imports", "on top of import numpy"),
+        ("mnist", "MNIST"),
     ],
 )
 def test_suite(suite, row):
@@ -47,4 +49,4 @@ def test_a_peer_that_is_not_there_is_named_with_the_way_to_get_it():
 def test_an_unknown_suite_is_refused():
     done = run("speed")
     assert done.returncode == 2
-    assert "steps, fit, lag, rows, memory" in done.stderr
+    assert "steps, fit, lag, rows, memory, imports, mnist" in done.stderr
