@@ -38,6 +38,7 @@ class Lane:
     Args:
         name: Shown in reprs.
         capacity: Calls that may run at once in one event loop.
+        fills_core: Whether its calls compute all the time, so that a core is taken while one runs.
 
     Examples:
         >>> import asyncio
@@ -46,9 +47,10 @@ class Lane:
         6
     """
 
-    def __init__(self, name: str, capacity: int) -> None:
+    def __init__(self, name: str, capacity: int, *, fills_core: bool = False) -> None:
         self.name = name
         self.capacity = capacity
+        self.fills_core = fills_core
         self._limiter: RunVar[CapacityLimiter] = RunVar(f"aseq lane {name}")
 
     def __repr__(self) -> str:
@@ -77,7 +79,10 @@ class Lane:
         def begin() -> T:
             if not claim.acquire(blocking=False):
                 raise asyncio.CancelledError
-            return function(*args)
+            if not self.fills_core:
+                return function(*args)
+            with _PROCESS.busy_core():
+                return function(*args)
 
         call = asyncio.ensure_future(
             to_thread.run_sync(begin, limiter=self._here(), abandon_on_cancel=True)  # as far as we cancel it
@@ -164,6 +169,7 @@ class _Process:
     def __init__(self) -> None:
         self.lock = threading.Lock()
         self.sessions = 0
+        self.busy: set[int] = set()  # threads that parse and the like; adding and discarding is atomic
         self.libraries: list[Any] | None = None
         self.threads_before: list[int] = []
 
@@ -183,6 +189,20 @@ class _Process:
             if self.sessions == 0:
                 for library, threads in zip(self._blas(), self.threads_before, strict=True):
                     library.set_num_threads(threads)
+
+    @contextmanager
+    def busy_core(self) -> Iterator[None]:
+        """Hold this while the thread takes a core for something else than a model."""
+        thread = threading.get_ident()
+        self.busy.add(thread)
+        try:
+            yield
+        finally:
+            self.busy.discard(thread)
+
+    def has_free_core(self) -> bool:
+        """Whether every model that computes may have a second thread."""
+        return 2 * self.sessions + len(self.busy) <= CORES
 
     def _blas(self) -> list[Any]:
         if self.libraries is None:
@@ -231,7 +251,8 @@ class Team(linalg.Team):
     """The thread of a burst and one helper, which share the parts of big products and updates.
 
     The helper starts with the first work for it and ends with the session. While other models
-    compute as well, every core has work already and the parts run one after the other.
+    compute as well, or data is parsed, every core has work already and the parts run one after the
+    other: a third thread on two cores would only keep the event loop waiting.
     """
 
     def __init__(self) -> None:
@@ -243,7 +264,7 @@ class Team(linalg.Team):
 
     def run(self, function: Callable[..., object], parts: Sequence[tuple[Any, ...]]) -> None:
         """Call `function(*part)` for every part and return when all are done."""
-        if len(parts) < 2 or 2 * _PROCESS.sessions > CORES:
+        if len(parts) < 2 or not _PROCESS.has_free_core():
             for part in parts:
                 function(*part)
             return

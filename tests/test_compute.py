@@ -3,6 +3,7 @@
 from __future__ import annotations
 
 import asyncio
+import contextlib
 import threading
 import time
 
@@ -204,3 +205,36 @@ def test_team_helps_raises_and_ends() -> None:
             team.run(lambda n: 1 / n, [(0,), (0,)])  # both parts fail: one error, none kept for later
         team.run(part, [(1,), (2,)])
     assert not [t for t in threading.enumerate() if t.name == "aseq helper"]
+
+
+@pytest.mark.skipif(CORES < 2, reason="a team needs two cores")
+@pytest.mark.parametrize("fills_core", [True, False])
+async def test_a_team_leaves_a_core_to_who_parses(fills_core: bool, monkeypatch: pytest.MonkeyPatch) -> None:
+    monkeypatch.setattr("aseq.compute.CORES", 2)
+    begun, end, lane = asyncio.Event(), threading.Event(), Lane("test", 1, fills_core=fills_core)
+    loop = asyncio.get_running_loop()
+
+    def parse() -> None:
+        loop.call_soon_threadsafe(begun.set)
+        end.wait(30)
+
+    def threads_of_two_parts() -> int:
+        threads: set[int] = set()
+        both = threading.Barrier(2, timeout=0.2)  # passed only where two threads stand before it
+
+        def part(_: int) -> None:
+            threads.add(threading.get_ident())
+            with contextlib.suppress(threading.BrokenBarrierError):
+                both.wait()
+
+        team.run(part, [(1,), (2,)])
+        return len(threads)
+
+    with session() as team:
+        parsing = asyncio.create_task(lane.run(parse))
+        await begun.wait()
+        meanwhile = await Lane("steps", 1).run(threads_of_two_parts)
+        end.set()
+        await parsing
+        afterwards = await Lane("steps", 1).run(threads_of_two_parts)
+    assert (meanwhile, afterwards) == (1 if fills_core else 2, 2)

@@ -63,6 +63,7 @@ class Plan:
         self.ranges = [slice(*pair) for pair in ranges]
         self.pieces = [slice(start, stop) for _, start, stop in layout] or self.ranges
         self.gradient = np.zeros_like(grads) if own_gradient else grads
+        self._values = np.empty(0, params.dtype)
         self._numbers: tuple[Array, ...] = ()
         spans = _spans(ranges, [(start, stop, is_decayed(name)) for name, start, stop in layout])
         self.workers = 1 + (sum(stop - start for start, stop, _ in spans) > SHARED_FROM)
@@ -92,9 +93,9 @@ class Plan:
     def numbers(self, values: Sequence[float]) -> Sequence[Array]:
         """`values` as 0-d arrays of the parameters' dtype, the same arrays at every step."""
         if len(self._numbers) != len(values):
-            self._numbers = tuple(np.empty((), self.params.dtype) for _ in values)
-        for number, value in zip(self._numbers, values, strict=True):
-            number[()] = value
+            self._values = np.empty(len(values), self.params.dtype)
+            self._numbers = tuple(self._values[i : i + 1].reshape(()) for i in range(len(values)))
+        self._values[:] = values
         return self._numbers
 
     def number(self, value: float) -> Array:
