@@ -16,6 +16,9 @@
     └── WorkerLost            (RuntimeError)  the worker that ran a job died
 
 Messages have one form: `where: expected what, received got. The way out.`
+
+Every error can be copied and sent to another process: `args` are what its constructor takes by place, whatever
+else it knows is an attribute, and the message is put together when it is asked for.
 """
 
 from __future__ import annotations
@@ -59,9 +62,9 @@ class SourceError(DataError, OSError):
     """
 
     def __init__(self, source: str, problem: str) -> None:
+        super().__init__(source, problem)
         self.source = source
         self.problem = problem
-        super().__init__(f"{source}: {problem}")
 
     def __str__(self) -> str:
         return f"{self.source}: {self.problem}"
@@ -88,16 +91,16 @@ class ParseError(DataError):
     def __init__(
         self, source: str, problem: str, *, line: int | None = None, column: str | int | None = None
     ) -> None:
+        super().__init__(source, problem)
         self.source = source
         self.problem = problem
         self.line = line
         self.column = column
-        where = source
-        if line is not None:
-            where += f", line {line}"
-        if column is not None:
-            where += f", column {column!r}" if isinstance(column, str) else f", column {column}"
-        super().__init__(f"{where}: {problem}")
+
+    def __str__(self) -> str:
+        line = "" if self.line is None else f", line {self.line}"
+        column = "" if self.column is None else f", column {self.column!r}"
+        return f"{self.source}{line}{column}: {self.problem}"
 
 
 class StreamConsumed(DataError):
@@ -117,9 +120,12 @@ class FormatError(AseqError, ValueError):
     """
 
     def __init__(self, path: str, problem: str) -> None:
+        super().__init__(path, problem)
         self.path = path
         self.problem = problem
-        super().__init__(f"{path}: {problem}")
+
+    def __str__(self) -> str:
+        return f"{self.path}: {self.problem}"
 
 
 class NotCompiledError(AseqError, RuntimeError):

@@ -3,6 +3,7 @@
 from __future__ import annotations
 
 import asyncio
+import itertools
 from collections import deque
 from contextlib import aclosing
 from typing import TYPE_CHECKING, Any
@@ -41,30 +42,43 @@ class AsyncMapOrigin:
         self.ordered = ordered
 
     async def inputs(self, this_pass: Pass) -> AsyncGenerator[list[Block], None]:
-        """Keep calls under way and give their results one by one."""
+        """Keep calls under way and give each result as soon as it may go, however slowly elements come."""
         calls: deque[asyncio.Task[Element]] = deque()
+        slots = asyncio.Semaphore(self.num_parallel)
+        progress = asyncio.Event()
+        starter = asyncio.create_task(self._start(this_pass, calls, slots, progress), name="aseq async map")
+        starter.add_done_callback(lambda _: progress.set())
         try:
-            failure = None
-            async with aclosing(self._elements(this_pass)) as elements:
-                while True:
-                    try:
-                        element = await anext(elements)
-                    except StopAsyncIteration:
-                        break
-                    except Exception as error:
-                        failure = error  # raised below, after the results of what was read before it
-                        break
-                    calls.append(asyncio.ensure_future(self.function(element)))
-                    if len(calls) == self.num_parallel:
-                        yield [Items([await self._next(calls)])]
-            while calls:
-                yield [Items([await self._next(calls)])]
-            if failure is not None:
-                raise failure
+            while calls or not starter.done():
+                call = self._ready(calls)
+                if call is None:
+                    progress.clear()
+                    await progress.wait()
+                    continue
+                calls.remove(call)
+                yield [Items([call.result()])]
+                slots.release()  # only now: nothing is read for a consumer that is busy
+            starter.result()  # raises what ended the reading, after the results of what was read before it
         finally:
-            for call in calls:
-                call.cancel()
-            await finish(calls)
+            for task in (starter, *calls):
+                task.cancel()
+            await finish([starter, *calls])
+
+    async def _start(
+        self,
+        this_pass: Pass,
+        calls: deque[asyncio.Task[Element]],
+        slots: asyncio.Semaphore,
+        progress: asyncio.Event,
+    ) -> None:
+        """Start a call for every element, as long as there are slots."""
+        await slots.acquire()
+        async with aclosing(self._elements(this_pass)) as elements:
+            async for element in elements:
+                call = asyncio.ensure_future(self.function(element))
+                call.add_done_callback(lambda _: progress.set())
+                calls.append(call)
+                await slots.acquire()
 
     async def _elements(self, this_pass: Pass) -> AsyncGenerator[Element, None]:
         async with aclosing(self.dataset.blocks(this_pass)) as groups:
@@ -73,12 +87,7 @@ class AsyncMapOrigin:
                     for element in block.elements():
                         yield element
 
-    async def _next(self, calls: deque[asyncio.Task[Element]]) -> Element:
-        """The first result: of the oldest call, or of any that is done."""
-        if self.ordered:
-            await asyncio.wait([calls[0]])
-            return calls.popleft().result()
-        done, _ = await asyncio.wait(calls, return_when=asyncio.FIRST_COMPLETED)
-        first = next(call for call in calls if call in done)
-        calls.remove(first)
-        return first.result()
+    def _ready(self, calls: deque[asyncio.Task[Element]]) -> asyncio.Task[Element] | None:
+        """A call whose result may go: the oldest, or any, if it is done."""
+        candidates = itertools.islice(calls, 1 if self.ordered else None)
+        return next((call for call in candidates if call.done()), None)

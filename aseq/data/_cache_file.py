@@ -15,7 +15,7 @@ from typing import TYPE_CHECKING, Any
 import numpy as np
 
 from aseq.data._block import Block, Columns, Items, join, leaves, stack, transform
-from aseq.errors import DataError, FormatError
+from aseq.errors import DataError, FormatError, SourceError
 
 if TYPE_CHECKING:
     from collections.abc import Sequence
@@ -82,7 +82,11 @@ class BlockWriter:
         import pyarrow as pa
 
         folder, name = os.path.split(os.path.abspath(self.path))
-        descriptor, self._temporary = tempfile.mkstemp(suffix=".partial", prefix=f".{name}.", dir=folder)
+        try:
+            descriptor, self._temporary = tempfile.mkstemp(suffix=".partial", prefix=f".{name}.", dir=folder)
+        except OSError as error:
+            problem = f"expected a folder to write it into, received {error.strerror} for {folder!r}."
+            raise SourceError(self.path, f"{problem} Create the folder, or choose another.") from error
         self._file = os.fdopen(descriptor, "wb")
         schema = _record_batch(rows).schema.with_metadata({"aseq": form})
         self._writer = pa.ipc.new_file(self._file, schema)

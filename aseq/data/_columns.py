@@ -3,22 +3,17 @@
 from __future__ import annotations
 
 import dataclasses
-import datetime
-import math
-from collections.abc import Callable, Iterable, Mapping, Sequence
+from collections.abc import Iterable, Mapping, Sequence
 from typing import Any, TypeAlias
 
 import numpy as np
 
+from aseq.data._fields import clean
 from aseq.errors import ConfigError
 
-__all__ = ["Column", "ColumnConfig", "Label", "Layout", "checked_configs", "clean", "days", "is_number"]
+__all__ = ["Column", "ColumnConfig", "Label", "Layout", "checked_configs"]
 
 Label: TypeAlias = str | int | Sequence[str | int] | None
-DAY = datetime.timedelta(days=1)
-EPOCH = datetime.datetime(1970, 1, 1)
-TRUE = ("1", "true", "True", "TRUE", "t", "T", "yes", "Yes", "YES")
-FALSE = ("0", "false", "False", "FALSE", "f", "F", "no", "No", "NO")
 
 
 @dataclasses.dataclass(frozen=True, slots=True)
@@ -63,7 +58,12 @@ class Column:
     config: ColumnConfig
 
     def decide(self, kind: str) -> None:
-        """Settle the kind of a column that has none."""
+        """Settle the kind of a column that has none.
+
+        Raises:
+            ConfigError: If its default is of another.
+        """
+        _check_default(self.name, self.config, kind)
         self.kind = kind
         if kind == "string":
             self.dtype = np.dtype(object)
@@ -142,23 +142,30 @@ def _checked_config(name: object, config: Any) -> ColumnConfig:
                 f"column_configs[{name!r}]: expected dtype={owner!r} beside {key!r}, received {kind!r}."
             )
     if given.get("categories") is not None:
-        given["categories"] = tuple(map(str, given["categories"]))
+        given["categories"] = _checked_categories(name, given["categories"])
     result = ColumnConfig(kind, dtype, **given)
-    if result.default is not None and kind is not None:
-        _check_default(name, result)
+    _check_default(name, result, kind)
     return result
 
 
-def _check_default(name: object, config: ColumnConfig) -> None:
-    text = config.default if isinstance(config.default, str) else str(config.default)
-    try:
-        if config.kind != "string":
-            clean(Column(str(name), 0, config.kind, np.dtype(float), config), text)
-    except ValueError as error:
+def _checked_categories(name: object, categories: Any) -> tuple[str, ...]:
+    several = isinstance(categories, Iterable) and not isinstance(categories, str)
+    texts = tuple(map(str, categories)) if several else ()
+    if not texts or len(set(texts)) < len(texts):
         raise ConfigError(
-            f"column_configs[{name!r}]: expected a default of dtype {config.kind!r}, "
-            f"received {config.default!r}."
-        ) from error
+            f"column_configs[{name!r}]: expected categories to be a list of distinct texts, "
+            f"received {categories!r}."
+        )
+    return texts
+
+
+def _check_default(name: object, config: ColumnConfig, kind: str | None) -> None:
+    if config.default is None or kind in (None, "string"):
+        return
+    try:
+        clean(Column(str(name), 0, kind, config.dtype or np.dtype(float), config), str(config.default))
+    except ValueError as error:
+        raise ConfigError(f"column_configs[{name!r}]: {error} as its default.") from error
 
 
 @dataclasses.dataclass(slots=True)
@@ -210,7 +217,7 @@ class Layout:
         """Match names in the file with names and indices in the arguments.
 
         Raises:
-            ConfigError: If an argument names a column that the file does not have.
+            ConfigError: If an argument names a column that the file does not have, or wants text in x.
         """
         by_index = {_position(where, names, key): config for key, config in configs.items()}
         marked = [index for index, config in sorted(by_index.items()) if config.is_label]
@@ -224,6 +231,8 @@ class Layout:
                 continue
             columns[index] = _column(name, index, by_index.get(index, ColumnConfig()), labels, dtype)
         features = [column for index, column in columns.items() if index not in labels]
+        if labels:
+            _refuse_texts(where, features)
         one = len(labels) == 1 and not several
         return cls(len(names), list(columns.values()), features, [columns[i] for i in labels], one)
 
@@ -234,11 +243,22 @@ class Layout:
 
 
 def _column(name: str, index: int, config: ColumnConfig, labels: list[int], dtype: np.dtype[Any]) -> Column:
-    kind = config.kind or ("number" if labels else None)
     own = config.dtype or dtype
-    if labels and index in labels and kind == "bool":
+    if labels and index in labels and config.kind == "bool":
         own = dtype  # losses take floats
-    return Column(name, index, kind, own, config)
+    column = Column(name, index, config.kind, own, config)
+    if labels and column.kind is None:
+        column.decide("number")
+    return column
+
+
+def _refuse_texts(where: str, features: Iterable[Column]) -> None:
+    for column in features:
+        if column.kind == "string":
+            raise ConfigError(
+                f"{where}: expected columns of numbers beside a label, received {column.name!r} of dtype "
+                '"string". Make it "category", or give no label and build x with map().'
+            )
 
 
 def _position(where: str, names: Sequence[str], key: str | int) -> int:
@@ -251,127 +271,3 @@ def _position(where: str, names: Sequence[str], key: str | int) -> int:
         f"{where}: expected one of its {len(names)} columns {shown}, received {key!r}. "
         "Columns go by name, or by index from 0 or from -1 backwards."
     )
-
-
-def is_number(text: str) -> bool:
-    """True if a numeric column accepts this text.
-
-    Examples:
-        >>> [is_number(text) for text in (" 1e3 ", "nan", "-.5", "1_000", "0x10", "abc")]
-        [True, True, True, False, False, False]
-    """
-    try:
-        return bool(_number(text.strip()))
-    except ValueError:
-        return False
-
-
-def clean(column: Column, text: str) -> str:
-    """Bring a field into the form that the fast parser reads, "" for a missing value.
-
-    Raises:
-        ValueError: Saying what was expected and received.
-
-    Examples:
-        >>> clean(Column("a", 0, "int", np.dtype("int64"), ColumnConfig()), " 3.0")
-        '3'
-    """
-    if column.kind in ("string", "category"):
-        value = text
-    else:
-        value = text.strip()
-    if not value:
-        if column.needs_value:
-            raise ValueError("expected a value, received none. Give the column a default")
-        return ""
-    return CLEANERS[column.kind](column, value)
-
-
-def _number(text: str) -> str:
-    if "_" in text or not text.isascii():
-        raise ValueError(_wrong("a number", text))
-    try:
-        value = float(text)
-    except ValueError:
-        raise ValueError(_wrong("a number", text)) from None
-    return text.removeprefix("+") if math.isfinite(value) else repr(value)
-
-
-def _clean_number(column: Column, text: str) -> str:
-    clean_text = _number(text)
-    with np.errstate(over="ignore", under="ignore"):
-        value = np.asarray(float(clean_text)).astype(column.dtype if column.dtype.kind == "f" else float)
-    return repr(float(value)) if np.isinf(value) or value == 0 else clean_text
-
-
-def _clean_int(column: Column, text: str) -> str:
-    try:
-        value = float(_number(text))
-        whole = int(text) if text.lstrip("+-").isdigit() else int(value)
-    except (ValueError, OverflowError):
-        raise ValueError(_wrong("an integer", text)) from None
-    if not value.is_integer():
-        raise ValueError(_wrong("an integer", text))
-    limits = np.iinfo(column.dtype if column.dtype.kind in "iu" else np.int64)
-    if not limits.min <= whole <= limits.max:
-        raise ValueError(_wrong(f"an integer that fits {limits.dtype}", text))
-    return str(whole)
-
-
-def _clean_bool(_: Column, text: str) -> str:
-    if text in TRUE or text.lower() in TRUE:
-        return "1"
-    if text in FALSE or text.lower() in FALSE:
-        return "0"
-    raise ValueError(_wrong("a truth value such as true or 0", text))
-
-
-def _clean_category(column: Column, text: str) -> str:
-    categories = column.config.categories
-    if categories is not None and text not in categories:
-        raise ValueError(_wrong(f"one of the categories {', '.join(categories[:8])}", text))
-    return text
-
-
-def days(column: Column, text: str) -> float:
-    """A date as days since 1970-01-01, UTC.
-
-    Raises:
-        ValueError: If the text is no date in the column's format.
-
-    Examples:
-        >>> days(Column("day", 0, "date", np.dtype("float64"), ColumnConfig()), "1970-01-02T12:00")
-        1.5
-    """
-    try:
-        if column.config.format is not None:
-            date = datetime.datetime.strptime(text, column.config.format)
-        else:
-            date = datetime.datetime.fromisoformat(text)
-    except ValueError:
-        wanted = column.config.format or "ISO 8601"
-        raise ValueError(_wrong(f"a date in the form {wanted}", text)) from None
-    if date.tzinfo is not None:
-        date = date.astimezone(datetime.UTC).replace(tzinfo=None)
-    return (date - EPOCH) / DAY
-
-
-def _clean_date(column: Column, text: str) -> str:
-    days(column, text)
-    return text
-
-
-def _wrong(expected: str, text: str) -> str:
-    shown = text if len(text) <= 80 else text[:77] + "..."
-    return f"expected {expected}, received {shown!r}"
-
-
-CLEANERS: dict[str | None, Callable[[Column, str], str]] = {
-    None: lambda _, text: text,
-    "string": lambda _, text: text,
-    "number": _clean_number,
-    "int": _clean_int,
-    "bool": _clean_bool,
-    "category": _clean_category,
-    "date": _clean_date,
-}

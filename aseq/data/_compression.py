@@ -50,7 +50,8 @@ class Decompressor:
     kilobytes can hold terabytes of zeros. gzip itself reaches 1032.
 
     Args:
-        compression: "infer", "gzip", "zstd", "bz2", "xz", or None to pass bytes on as they are.
+        compression: "infer", "gzip", "zstd", "bz2", "xz", or None to pass bytes on as they are, and to refuse
+            what is compressed after all.
         name: URL or path, for messages.
         max_ratio: Largest expansion; None for no limit.
 
@@ -81,6 +82,7 @@ class Decompressor:
         self.max_ratio = max_ratio
         self.bytes_in = 0
         self.bytes_out = 0
+        self._undecided = compression in (None, "infer")
         self._head = b""  # bytes too few to recognize anything by
         self._decoder = _decoder(compression)
 
@@ -94,7 +96,7 @@ class Decompressor:
                 expand beyond the limit.
         """
         self.bytes_in += len(chunk)
-        if self.compression == "infer":
+        if self._undecided:
             chunk, self._head = self._head + chunk, b""
             if len(chunk) < LONGEST_MAGIC:
                 self._head = chunk
@@ -109,7 +111,7 @@ class Decompressor:
             ParseError: As `feed`.
             SourceTruncated: From the iterator: the compressed content breaks off.
         """
-        if self.compression == "infer":
+        if self._undecided:
             self._decide(self._head)
             yield from self._passed(self._head)
         if self._decoder is not None:
@@ -123,8 +125,16 @@ class Decompressor:
             self._decoder.close()
 
     def _decide(self, head: bytes) -> None:
-        self.compression = recognize(head)
-        self._decoder = _decoder(self.compression)
+        found = recognize(head)
+        if found is not None and self.compression is None:
+            raise ParseError(
+                self.name,
+                f"expected plain content as compression=None says, received {found} data. Leave compression "
+                "out: it is then known by its first bytes, whether the file or the server is behind it.",
+            )
+        self._undecided = False
+        self.compression = found
+        self._decoder = _decoder(found)
 
     def _passed(self, chunk: bytes) -> Iterator[bytes]:
         if self._decoder is not None:

@@ -7,6 +7,7 @@ from typing import TYPE_CHECKING, Any
 
 import numpy as np
 
+from aseq.data._arguments import whole_number
 from aseq.data._compression import COMPRESSIONS
 from aseq.data._csv_parse import CsvFormat, CsvParser
 from aseq.data._csv_text import Recode, RecordCutter, Squeeze, check_encoding
@@ -51,7 +52,8 @@ def csv(
     Without labels an element is a dict from column name to value. With labels it is a pair `(x, y)`: x the
     vector of all other columns in file order, y the label, or a vector if `label` is a list or several
     columns are labels. Quotes, and delimiters and newlines in quotes, are as in RFC 4180. Empty lines are
-    left out. A field that is empty (or blank, in a column that is not text) is missing.
+    left out, and blank ones unless there is but one column. A field that is empty (or blank, in a column
+    that is not text) is missing.
 
     A column with no declared dtype is numeric if its first value is a number, else text; among labels and
     features it has to be numeric. Later text in a numeric column is an error.
@@ -59,7 +61,8 @@ def csv(
     Args:
         source: A path, a pattern of paths, "-" for standard input, a URL, a source such as `MemorySource`,
             or several of them, read one after the other; each has a header of its own.
-        has_header: Whether the first record holds the names of the columns.
+        has_header: Whether the first record holds the names of the columns. One without a name is called
+            `column_` and its index; two of one name are an error.
         column_names: Names to use; they replace those of a header. Without either, columns are called
             `column_0`, `column_1`, ...
         label: The column or columns that make up y, by name or by index (-1 is the last).
@@ -73,9 +76,10 @@ def csv(
         configured_columns_only: Read only the columns in `column_configs`, and the label.
         delimiter: One character between fields.
         delim_whitespace: Fields stand between runs of spaces and tabs instead.
-        compression: "infer" goes by the content; or "gzip", "zstd", "bz2", "xz", None.
-        dtype: Of x, and of numbers with no dtype of their own: float32 or float64.
-        on_error: What a malformed row does: "raise" a ParseError; "skip" leaves it out and counts it; a
+        compression: "infer" goes by the content; or "gzip", "zstd", "bz2", "xz"; None says that it is plain. It
+            is about the bytes as they come, and a Content-Encoding that a server put on them is part of that.
+        dtype: Of x, and of numbers with no dtype of their own: float32 (as for None) or float64.
+        on_error: What a malformed row does: "raise" a ParseError; "skip" leaves it out and counts it; a plain
             function is called with the ParseError, in a worker thread, and the row is left out.
         encoding: Of the text.
         max_record_bytes: The longest record that is accepted, so that a stray quote cannot eat all memory.
@@ -95,8 +99,8 @@ def csv(
         column_names=_checked_names(column_names),
         delimiter=_checked_delimiter(delimiter, delim_whitespace),
         delim_whitespace=bool(delim_whitespace),
-        encoding=check_encoding(encoding),
-        max_record_bytes=max_record_bytes,
+        encoding=check_encoding("csv", encoding),
+        max_record_bytes=whole_number("csv", "max_record_bytes", max_record_bytes, 1),
         compression=checked_compression("csv", compression),
     )
     options = row_options("csv", label, column_configs, configured_columns_only, dtype, on_error)

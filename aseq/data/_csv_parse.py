@@ -12,16 +12,18 @@ from typing import TYPE_CHECKING, Any
 import numpy as np
 
 from aseq.data._block import Block, Columns
-from aseq.data._columns import FALSE, TRUE, Column, clean, is_number
 from aseq.data._csv_text import Cut, Record, count_lines, records
+from aseq.data._fields import FALSE, TRUE, clean, is_number
 from aseq.data._rows import RowMaker, Suspicious
 from aseq.data._stages import Pass, Stage
 from aseq.data._table import Schema
+from aseq.data._typed import whole_type
 from aseq.errors import ParseError
 
 if TYPE_CHECKING:
     from collections.abc import Iterable, Iterator
 
+    from aseq.data._columns import Column
     from aseq.data._table import Table
 
 __all__ = ["CsvFormat", "CsvParser"]
@@ -95,7 +97,8 @@ class CsvParser(Stage):
 
     def _begin(self, cut: Cut) -> Cut:
         """Learn the columns from the first record, and leave it out if it is the header."""
-        first = next(records(cut, self.form.delimiter), None)
+        found = records(cut, self.form.delimiter)
+        first = next((record for record in found if not (self.form.has_header and _is_blank(record))), None)
         if first is None:
             return cut._replace(data=b"")
         self.table.begin(self.schema, self.source, self._header(first))
@@ -115,10 +118,11 @@ class CsvParser(Stage):
             return list(self.form.column_names)
         if not self.form.has_header:
             return [f"column_{index}" for index in range(len(names))]
+        names = [name or f"column_{index}" for index, name in enumerate(names)]
         for index, name in enumerate(names):
-            if name and name not in names[:index] and _is_text(name):
+            if name not in names[:index] and _is_text(name):
                 continue
-            problem = "none" if not name else f"{name!r} again" if _is_text(name) else "binary data"
+            problem = f"{name!r} again" if _is_text(name) else "binary data"
             raise self._error(
                 f"expected a header with a name of its own for each column, received {problem}. "
                 "Pass column_names=[...], or has_header=False if the file has no header.",
@@ -222,6 +226,8 @@ class CsvParser(Stage):
         on_error = self.table.options.on_error
         kept: list[bytes] = []
         for record in records(cut, self.form.delimiter):
+            if _is_blank(record) and self.schema.known().width > 1:
+                continue
             try:
                 kept.append(self._cleaned(record))
             except ParseError as error:
@@ -249,7 +255,7 @@ class CsvParser(Stage):
                     raise ValueError("expected text, received bytes that are not UTF-8 text")
                 cleaned[column.index] = clean(column, text)
             except ValueError as error:
-                raise self._error(f"{error}.{_way_out(column)}", record.line, column.name) from None
+                raise self._error(f"{error}.{_way_out(column, text)}", record.line, column.name) from None
         quoted = [b'"%s"' % text.encode().replace(b'"', b'""') for text in cleaned]
         return self.form.delimiter.join(quoted) + b"\n"
 
@@ -269,16 +275,23 @@ def _type(column: Column, narrow: bool) -> Any:
         if narrow:
             return pa.int32() if column.dtype.itemsize <= np.float32().itemsize else pa.int64()
         return pa.float64() if column.dtype.itemsize > np.float32().itemsize else pa.float32()
-    return {"int": pa.int64(), "bool": pa.bool_()}.get(str(column.kind), pa.string())
+    if column.kind == "int":
+        return whole_type(column)
+    return pa.bool_() if column.kind == "bool" else pa.string()
 
 
-def _way_out(column: Column) -> str:
-    if column.kind == "number" and column.config.kind is None:
+def _way_out(column: Column, text: str) -> str:
+    if column.kind == "number" and column.config.kind is None and text.strip():
         return (
             f' If the column holds text, say so: column_configs={{{column.name!r}: {{"dtype": "category"}}}}'
             ' or "string".'
         )
     return ""
+
+
+def _is_blank(record: Record) -> bool:
+    """True for a line of spaces."""
+    return len(record.fields) == 1 and not record.unclosed and not record.fields[0].strip()
 
 
 def _is_text(text: str) -> bool:

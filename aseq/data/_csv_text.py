@@ -10,7 +10,7 @@ from __future__ import annotations
 import codecs
 import functools
 import re
-from typing import TYPE_CHECKING, NamedTuple
+from typing import TYPE_CHECKING, Any, NamedTuple
 
 import numpy as np
 
@@ -178,7 +178,7 @@ class RecordCutter(Stage):
                 self.name,
                 f"expected records of at most {self.max_record_bytes} bytes, received a longer one"
                 + (" with a quote that is not closed" if self.open else "")
-                + ". Look for a stray quote or for binary data, or raise max_record_bytes.",
+                + f". Look for {'a stray quote or for ' * self.quoting}binary data, or raise max_record_bytes.",
                 line=self.line,
             )
 
@@ -266,10 +266,12 @@ def _text(field: bytes) -> str:
 
 
 class Squeeze(Stage):
-    """Make runs of spaces and tabs one space, and none at the ends of lines, except inside quotes."""
+    """Make runs of spaces and tabs one space, and none at the ends of lines, except inside quotes.
 
-    pattern = re.compile(rb'"(?:[^"]|"")*"|(?m:^)[ \t]+|[ \t]+(?=\r?$)|[ \t]+', re.MULTILINE)
-    plain = re.compile(rb"[ \t]+")
+    A quote opens only at the start of a field; elsewhere it is a character like others.
+    """
+
+    pattern = re.compile(rb'(?<![^ \t\r\n])"(?:[^"]++|"")*+"|[ \t]+')
 
     def __init__(self, this_pass: Pass | None = None) -> None:
         pass
@@ -288,19 +290,20 @@ def _squeezed(match: re.Match[bytes]) -> bytes:
     return b"" if before == b"\n" or after in b"\r\n" else b" "
 
 
-def check_encoding(encoding: str) -> str:
+def check_encoding(where: str, encoding: Any) -> str:
     """The normal name of an encoding.
 
     Raises:
-        ConfigError: If Python knows no such encoding of text.
+        ConfigError: If Python knows no such encoding of text; `where` begins the message.
 
     Examples:
-        >>> check_encoding("UTF8")
+        >>> check_encoding("csv", "UTF8")
         'utf-8'
     """
     try:
+        "a".encode(encoding)  # refuses codecs that are not of text, such as hex
         return codecs.lookup(encoding).name
-    except LookupError:
+    except (LookupError, TypeError, ValueError):
         raise ConfigError(
-            f"csv: expected the name of a text encoding, received {encoding!r}. UTF-8 is the default."
+            f"{where}: expected the name of a text encoding, received {encoding!r}. UTF-8 is the default."
         ) from None

@@ -123,7 +123,7 @@ class Dataset(Recipe):
         """Keep the first n elements and read no further."""
         n = whole_number("take", "n", n, 0)
         length = None if self._length is None else min(n, self._length)
-        return self._then(Step(Take, (n,)), length if n else 0)
+        return self._then(Step(Take, (n,)), length if n else 0, endless=False)
 
     def skip(self, n: int) -> Dataset:
         """Leave out the first n elements."""
@@ -159,16 +159,16 @@ class Dataset(Recipe):
         times = math.inf if n is None else n
         if not times or self._length == 0:
             length: float | None = 0
-        elif n is None:
-            length = math.inf
         else:
             length = None if self._length is None else self._length * times
-        return self._from(RepeatOrigin(self, n), length)
+        endless = length != 0 and (n is None or self._endless)
+        return self._from(RepeatOrigin(self, n), length, endless=endless)
 
     def concatenate(self, *others: Dataset) -> Dataset:
         """Read other datasets after this one."""
         datasets = _datasets("concatenate", (self, *others))
-        return Dataset(ConcatenateOrigin(datasets), length=_total(datasets), parents=datasets)
+        origin = ConcatenateOrigin(datasets)
+        return Dataset(origin, length=_total(datasets), endless=_any_endless(datasets), parents=datasets)
 
     def zip(self, *others: Dataset) -> Dataset:
         """Pair the elements of this dataset with those of others; ends with the shortest."""
@@ -187,6 +187,7 @@ class Dataset(Recipe):
         Raises:
             DataError: While reading: elements do not fit into an Arrow file.
             FormatError: While reading: the file is of another kind.
+            SourceError: While reading: the folder of the file is missing or cannot be written to.
         """
         origin = MemoryCacheOrigin(self) if path is None else FileCacheOrigin(self, path)
         return self._from(origin, self._length)
@@ -204,11 +205,13 @@ class Dataset(Recipe):
         """
         return self._from(PrefetchOrigin(self, whole_number("prefetch", "n", n, 1)), self._length)
 
-    def _then(self, step: Step, length: float | None) -> Dataset:
-        return Dataset(self._origin, (*self._steps, step), length=length, parents=(self,))
+    def _then(self, step: Step, length: float | None, endless: bool | None = None) -> Dataset:
+        endless = self._endless if endless is None else endless
+        return Dataset(self._origin, (*self._steps, step), length=length, endless=endless, parents=(self,))
 
-    def _from(self, origin: Origin, length: float | None) -> Dataset:
-        return Dataset(origin, length=length, parents=(self,))
+    def _from(self, origin: Origin, length: float | None, endless: bool | None = None) -> Dataset:
+        endless = self._endless if endless is None else endless
+        return Dataset(origin, length=length, endless=endless, parents=(self,))
 
 
 def zip_datasets(datasets: Any) -> Dataset:
@@ -236,7 +239,8 @@ def zip_datasets(datasets: Any) -> Dataset:
     checked = _datasets("zip", datasets.values() if isinstance(datasets, dict) else datasets)
     lengths = _lengths(checked)
     length = None if lengths is None else min(lengths)
-    return Dataset(ZipOrigin(checked, keys), length=length, parents=checked)
+    endless = all(dataset._endless for dataset in checked)
+    return Dataset(ZipOrigin(checked, keys), length=length, endless=endless, parents=checked)
 
 
 def interleave(datasets: tuple[Dataset, ...] | list[Dataset], block_length: int = 1) -> Dataset:
@@ -254,7 +258,8 @@ def interleave(datasets: tuple[Dataset, ...] | list[Dataset], block_length: int 
     """
     checked = _datasets("interleave", datasets)
     count = whole_number("interleave", "block_length", block_length, 1)
-    return Dataset(InterleaveOrigin(checked, count), length=_total(checked), parents=checked)
+    origin, endless = InterleaveOrigin(checked, count), _any_endless(checked)
+    return Dataset(origin, length=_total(checked), endless=endless, parents=checked)
 
 
 def _datasets(where: str, values: Any) -> tuple[Dataset, ...]:
@@ -276,3 +281,7 @@ def _lengths(datasets: tuple[Dataset, ...]) -> list[float] | None:
 def _total(datasets: tuple[Dataset, ...]) -> float | None:
     lengths = _lengths(datasets)
     return None if lengths is None else sum(lengths)
+
+
+def _any_endless(datasets: tuple[Dataset, ...]) -> bool:
+    return any(dataset._endless for dataset in datasets)

@@ -22,11 +22,11 @@ __all__ = ["array", "disk", "from_async_iterable", "generator", "web"]
 WEB_ARGUMENTS = ("headers", "session", "timeout", "retries", "max_redirects", "max_bytes")
 
 
-def web(url: str, **options: Any) -> Dataset:
-    """Stream a CSV file over HTTP(S).
+def web(url: str | Iterable[str], **options: Any) -> Dataset:
+    """Stream a CSV file over HTTP(S), or several as one.
 
     Args:
-        url: The address.
+        url: The address, or a list of addresses that are read one after the other.
         **options: `headers`, `session`, `timeout`, `retries`, `max_redirects`, `max_bytes` as for
             `WebSource`, all others as for `csv`.
 
@@ -35,7 +35,7 @@ def web(url: str, **options: Any) -> Dataset:
         True
     """
     source_options = {name: options.pop(name) for name in WEB_ARGUMENTS if name in options}
-    return csv(WebSource(url, **source_options), **options)
+    return csv([WebSource(each, **source_options) for each in _each(url)], **options)
 
 
 def disk(path: str | os.PathLike[str] | Iterable[str | os.PathLike[str]], **options: Any) -> Dataset:
@@ -49,9 +49,13 @@ def disk(path: str | os.PathLike[str] | Iterable[str | os.PathLike[str]], **opti
         >>> disk("measurements.csv", label="kind").length is None
         True
     """
-    if isinstance(path, str | os.PathLike):
-        return csv(FileSource(path), **options)
-    return csv([FileSource(each) for each in path], **options)
+    return csv([FileSource(each) for each in _each(path)], **options)
+
+
+def _each(source: Any) -> list[Any]:
+    """The addresses in a list of them; what is neither a list nor an address is left for its source to refuse."""
+    one = isinstance(source, str | bytes | os.PathLike) or not isinstance(source, Iterable)
+    return [source] if one else list(source)
 
 
 def array(x: Any, y: Any = None, sample_weight: Any = None) -> Dataset:
@@ -63,7 +67,7 @@ def array(x: Any, y: Any = None, sample_weight: Any = None) -> Dataset:
         sample_weight: Weights of the same length; elements are then triples.
 
     Raises:
-        DataError: If lengths differ, or an array has no first axis.
+        DataError: If lengths or the shapes of rows differ, or an array has no first axis.
 
     Examples:
         >>> import asyncio
@@ -73,7 +77,7 @@ def array(x: Any, y: Any = None, sample_weight: Any = None) -> Dataset:
     if y is None and sample_weight is not None:
         raise ConfigError("array: expected y beside sample_weight, received None. Weights belong to labels.")
     parts = tuple(part for part in (x, y, sample_weight) if part is not None)
-    structure = transform(parts[0] if len(parts) == 1 else parts, np.asarray)
+    structure = transform(parts[0] if len(parts) == 1 else parts, _as_array)
     arrays = list(leaves(structure))
     if any(each.ndim == 0 for each in arrays):
         raise DataError(
@@ -87,6 +91,16 @@ def array(x: Any, y: Any = None, sample_weight: Any = None) -> Dataset:
         )
     rows = lengths[0] if lengths else 0
     return Dataset(ArrayOrigin(Columns(structure, rows)), length=rows)
+
+
+def _as_array(rows: Any) -> np.ndarray:
+    try:
+        return np.asarray(rows)
+    except ValueError as error:
+        raise DataError(
+            "array: expected rows of one shape, received rows that differ. "
+            "Pad them, or stream them with data.from_iterable()."
+        ) from error
 
 
 def generator(make_iterator: Callable[[], Any]) -> Dataset:

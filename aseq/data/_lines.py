@@ -9,11 +9,13 @@ from typing import TYPE_CHECKING, Any
 
 import numpy as np
 
+from aseq.data._arguments import whole_number
 from aseq.data._block import Block, Columns, Items
 from aseq.data._csv import MAX_RECORD_BYTES, checked_compression
 from aseq.data._csv_text import Cut, Recode, RecordCutter, check_encoding
 from aseq.data._dataset import Dataset
 from aseq.data._decompress import Decompress
+from aseq.data._fields import check_range
 from aseq.data._origins import ByteOrigin
 from aseq.data._rows import RowMaker, Suspicious
 from aseq.data._stages import Pass, Stage, Step
@@ -34,13 +36,20 @@ __all__ = ["json_lines", "text_lines"]
 DECIDING_ROWS = 1_000
 
 
-def text_lines(source: SourceLike, *, encoding: str = "utf-8", compression: str | None = "infer") -> Dataset:
+def text_lines(
+    source: SourceLike,
+    *,
+    encoding: str = "utf-8",
+    compression: str | None = "infer",
+    max_record_bytes: int = MAX_RECORD_BYTES,
+) -> Dataset:
     r"""Stream the lines of a text, without their line ends.
 
     Args:
         source: As for `csv`.
         encoding: Of the text.
         compression: As for `csv`.
+        max_record_bytes: The longest line that is accepted.
 
     Raises:
         ConfigError: If an argument cannot be right.
@@ -52,7 +61,8 @@ def text_lines(source: SourceLike, *, encoding: str = "utf-8", compression: str 
         ['first', '', 'last']
     """
     compression = checked_compression("text_lines", compression)
-    return read_files(source, LineFile(check_encoding(encoding), compression))
+    longest = whole_number("text_lines", "max_record_bytes", max_record_bytes, 1)
+    return read_files(source, LineFile(check_encoding("text_lines", encoding), compression, longest))
 
 
 def json_lines(
@@ -64,6 +74,7 @@ def json_lines(
     compression: str | None = "infer",
     dtype: Any = np.float32,
     on_error: OnError = "raise",
+    max_record_bytes: int = MAX_RECORD_BYTES,
 ) -> Dataset:
     r"""Stream a file with one JSON object per line.
 
@@ -78,6 +89,7 @@ def json_lines(
         compression: As for `csv`.
         dtype: As for `csv`.
         on_error: As for `csv`.
+        max_record_bytes: The longest line that is accepted.
 
     Raises:
         ConfigError: If an argument cannot be right.
@@ -91,7 +103,8 @@ def json_lines(
     """
     compression = checked_compression("json_lines", compression)
     table = Table(row_options("json_lines", label, column_configs, configured_columns_only, dtype, on_error))
-    return read_files(source, LineFile("utf-8", compression, table), table)
+    longest = whole_number("json_lines", "max_record_bytes", max_record_bytes, 1)
+    return read_files(source, LineFile("utf-8", compression, longest, table), table)
 
 
 @dataclasses.dataclass(frozen=True, slots=True)
@@ -100,6 +113,7 @@ class LineFile:
 
     encoding: str
     compression: str | None
+    max_record_bytes: int
     table: Table | None = None
 
     def __call__(self, file: Source, schema: Schema | None) -> Dataset:
@@ -107,7 +121,7 @@ class LineFile:
         steps = [Step(Decompress, (self.compression, file.name))]
         if self.encoding != "utf-8":
             steps.append(Step(Recode, (self.encoding, file.name)))
-        steps.append(Step(RecordCutter, (file.name, b"", MAX_RECORD_BYTES, False)))
+        steps.append(Step(RecordCutter, (file.name, b"", self.max_record_bytes, False)))
         if self.table is None:
             steps.append(Step(TextLines, (file.name,)))
         else:
@@ -226,12 +240,13 @@ class JsonParser(Stage):
         if not data.strip():
             return Columns((), 0)
         layout = self.schema.known()
-        kinds = ("string", "category", "date")
-        texts = [(column.name, pa.string()) for column in layout.columns if column.kind in kinds]
+        types = [(column.name, _declared(column)) for column in layout.columns]
         table = arrow_json.read_json(
             pa.BufferReader(data),
             arrow_json.ReadOptions(use_threads=False, block_size=len(data) + 1),
-            arrow_json.ParseOptions(explicit_schema=pa.schema(texts)),
+            arrow_json.ParseOptions(
+                explicit_schema=pa.schema([each for each in types if each[1] is not None])
+            ),
         )
         batches = table.combine_chunks().to_batches()
         return self.maker.block(normalized(batches[0], layout)) if batches else Columns((), 0)
@@ -269,6 +284,15 @@ class JsonParser(Stage):
         return json.dumps(cleaned).encode() + b"\n"
 
 
+def _declared(column: Column) -> Any:
+    """The Arrow type that a column has to be read as; None if it is plain to see in the file."""
+    import pyarrow as pa
+
+    if column.kind in ("string", "category", "date"):
+        return pa.string()
+    return pa.uint64() if column.dtype == np.uint64 else None
+
+
 def _line_count(data: bytes) -> int:
     return data.count(b"\n")
 
@@ -295,6 +319,8 @@ def _clean(column: Column, value: Any) -> Any:
         raise ValueError(f"expected a value of dtype {column.kind!r}, received {json.dumps(value)[:80]}")
     convert = {"number": float, "int": int, "bool": bool}.get(str(column.kind), str)
     cleaned = convert(value)
+    if column.kind == "int":
+        check_range(column, cleaned)
     if column.kind == "category" and column.config.categories and cleaned not in column.config.categories:
         raise ValueError(f"expected one of its categories, received {cleaned!r}")
     return cleaned

@@ -21,6 +21,9 @@ if TYPE_CHECKING:
 
 __all__ = ["Answer", "Head", "Transfer", "Version"]
 
+UNREADABLE_ENCODINGS = frozenset({"br", "compress", "deflate", "x-compress"})
+"""Content-Encodings that nobody knows by the first bytes. Others are known so, or are mere words: "utf-8"."""
+
 CONTENT_RANGE = re.compile(r"bytes\s+(?:(\d{1,18})-(\d{1,18})|\*)/(\d{1,18}|\*)", re.IGNORECASE)
 
 
@@ -210,6 +213,13 @@ class Transfer:
 
     def _begin_whole(self, head: Head) -> Answer:
         version = Version.of(head, self.length if self.position else None)
+        encodings = {each.strip().lower() for each in (version.encoding or "").split(",")}
+        if encodings & UNREADABLE_ENCODINGS:
+            raise SourceError(
+                self.name,
+                f"expected the content as it is, or in gzip or zstd, received it with Content-Encoding "
+                f"{version.encoding}, which nobody asked for. Turn that off at the server.",
+            )
         if self.position and self.version and (reason := self.version.difference(version)):
             raise self._changed(reason)
         if not self.position or self.version is None:

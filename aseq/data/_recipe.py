@@ -36,6 +36,7 @@ class Recipe:
         origin: What is read.
         steps: The stages that everything goes through.
         length: The number of elements, `math.inf` if there is no end, None if nobody knows.
+        endless: Whether there is no end, or at most the one of having no elements at all.
         parents: What this one was made from.
         table: What is known about the columns of a file, where there is one.
     """
@@ -46,12 +47,14 @@ class Recipe:
         steps: tuple[Step, ...] = (),
         *,
         length: float | None = None,
+        endless: bool = False,
         parents: tuple[Recipe, ...] = (),
         table: Table | None = None,
     ) -> None:
         self._origin = origin
         self._steps = steps
         self._length = length
+        self._endless = endless
         self._parents = parents
         self._table = table
         self._statistics = Statistics()
@@ -140,7 +143,7 @@ class Recipe:
         Raises:
             DataError: If the dataset is endless.
         """
-        if self._length == math.inf:
+        if self._endless:
             raise DataError(
                 "to_list: expected a finite dataset, received an endless one. Put take(n) before it, "
                 "or give repeat() a count."

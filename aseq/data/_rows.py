@@ -7,7 +7,7 @@ from typing import TYPE_CHECKING, Any
 import numpy as np
 
 from aseq.data._block import Columns
-from aseq.data._columns import days
+from aseq.data._fields import days
 from aseq.errors import DataError
 
 if TYPE_CHECKING:
@@ -143,8 +143,7 @@ class RowMaker:
                     f"{self.source}, column {column.name!r}: expected at most {MAX_CATEGORIES} categories, "
                     "received more. Is it an identifier? Read it as a string, or leave it out."
                 )
-            codes[text] = len(codes)
-            self.table.categories[column.name].append(text)
+            return self.table.code(self.schema, column.name, text)
         return codes[text]
 
 

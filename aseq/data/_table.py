@@ -9,6 +9,7 @@ from typing import TYPE_CHECKING, Any, Literal, TypeAlias
 
 import numpy as np
 
+from aseq.data._arguments import is_async
 from aseq.data._columns import ColumnConfig, Label, Layout, checked_configs
 from aseq.data._dataset import Dataset
 from aseq.data._expand import as_sources, expand, is_pattern
@@ -57,9 +58,15 @@ def row_options(
         >>> row_options("csv", "kind", None, False, "float32", "raise").dtype
         dtype('float32')
     """
+    configs = checked_configs(column_configs)
+    if configured_columns_only and not configs:
+        raise ConfigError(
+            f"{where}: expected column_configs beside configured_columns_only=True, received none. "
+            "Name the columns to read: column_configs={'height': {}}."
+        )
     return RowOptions(
         label=_checked_label(where, label),
-        configs=checked_configs(column_configs),
+        configs=configs,
         configured_columns_only=bool(configured_columns_only),
         dtype=_checked_dtype(where, dtype),
         on_error=_checked_on_error(where, on_error),
@@ -72,7 +79,7 @@ class Schema:
 
     Attributes:
         layout: The columns, once the first record was seen.
-        codes: For each category column, the code of each text.
+        codes: For each category column, the code of each text, in their order.
         narrow: Whether all plain numbers were integers so far.
     """
 
@@ -92,13 +99,14 @@ class Table:
     Attributes:
         options: How to read it.
         names: All columns of the file, once a pass has seen them.
-        categories: For each category column, its texts in the order of their codes.
+        categories: For each category column, the codes of its texts, as a pass gave them: of several passes
+            over one content, the one that has come furthest.
     """
 
     def __init__(self, options: RowOptions) -> None:
         self.options = options
         self.names: list[str] | None = None
-        self.categories: dict[str, list[str]] = {}
+        self.categories: dict[str, dict[str, int]] = {}
 
     def begin(self, schema: Schema, source: str, names: list[str]) -> Layout:
         """Match the names of a file with the options, or with the files before it.
@@ -116,10 +124,18 @@ class Table:
         schema.layout = self._resolved(source, names)
         for column in schema.layout.columns:
             if column.kind == "category":
-                texts = list(column.config.categories or ())
-                self.categories[column.name] = texts
+                texts = column.config.categories or ()
                 schema.codes[column.name] = {text: code for code, text in enumerate(texts)}
+                self.categories.setdefault(column.name, schema.codes[column.name])
         return schema.layout
+
+    def code(self, schema: Schema, name: str, text: str) -> int:
+        """Give a text of a category column its code in this pass."""
+        codes = schema.codes[name]
+        code = codes.setdefault(text, len(codes))
+        if self.categories[name].get(text) != code:  # another pass is behind, or read another content
+            self.categories[name] = codes
+        return code
 
     def read_names(self) -> list[str]:
         """The names of the columns that are read, in file order."""
@@ -194,7 +210,7 @@ def _checked_label(where: str, label: Any) -> Label:
 
 def _checked_dtype(where: str, dtype: Any) -> np.dtype[Any]:
     try:
-        checked = np.dtype(dtype)
+        checked = np.dtype(np.float32 if dtype is None else dtype)
     except TypeError:
         checked = np.dtype("V")
     if checked not in (np.dtype(np.float16), np.dtype(np.float32), np.dtype(np.float64)):
@@ -207,6 +223,11 @@ def _checked_dtype(where: str, dtype: Any) -> np.dtype[Any]:
 
 def _checked_on_error(where: str, on_error: Any) -> OnError:
     if callable(on_error):
+        if is_async(on_error):
+            raise ConfigError(
+                f"{where}: expected on_error to be a plain function, received an async one. It is called in a "
+                "worker thread: hand over with loop.call_soon_threadsafe()."
+            )
         return on_error
     if on_error in ("raise", "skip"):
         return "raise" if on_error == "raise" else "skip"

@@ -4,6 +4,8 @@ from __future__ import annotations
 
 from typing import TYPE_CHECKING, Any
 
+import numpy as np
+
 from aseq.data._rows import Suspicious
 
 if TYPE_CHECKING:
@@ -11,7 +13,7 @@ if TYPE_CHECKING:
 
     from aseq.data._columns import Column, Layout
 
-__all__ = ["decide_by_type", "normalized"]
+__all__ = ["decide_by_type", "normalized", "whole_type"]
 
 
 def decide_by_type(layout: Layout, types: Mapping[str, Any]) -> None:
@@ -40,6 +42,13 @@ def normalized(batch: Any, layout: Layout) -> Any:
         array = batch.column(place) if place >= 0 else pa.nulls(batch.num_rows)
         arrays.append(_cast(column, array))
     return pa.record_batch(arrays, names=[str(place) for place in range(len(arrays))])
+
+
+def whole_type(column: Column) -> Any:
+    """The Arrow type in which a column of integers is read: the widest of its kind."""
+    import pyarrow as pa
+
+    return pa.uint64() if column.dtype == np.uint64 else pa.int64()
 
 
 def _kind(column: Column, arrow_type: Any) -> str:
@@ -78,7 +87,7 @@ def _cast(column: Column, array: Any) -> Any:
         )
     wanted = {
         "number": pa.float64() if column.dtype.itemsize > 4 else pa.float32(),
-        "int": pa.int64(),
+        "int": whole_type(column),
         "bool": pa.bool_(),
         "date": pa.timestamp("us")
         if types.is_date(given)

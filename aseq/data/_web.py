@@ -6,9 +6,11 @@ from __future__ import annotations
 
 import importlib
 import inspect
+import math
 import sys
+from collections.abc import Mapping
 from contextlib import aclosing, asynccontextmanager
-from typing import TYPE_CHECKING, TypeAlias
+from typing import TYPE_CHECKING, Any, TypeAlias
 from urllib.parse import urlsplit, urlunsplit
 
 from aseq.compute import Lane
@@ -18,7 +20,7 @@ from aseq.data._retry import Budget, Pace, parse_retry_after
 from aseq.errors import ConfigError, SourceError, SourceTruncated
 
 if TYPE_CHECKING:
-    from collections.abc import AsyncGenerator, AsyncIterator, Awaitable, Callable, Mapping
+    from collections.abc import AsyncGenerator, AsyncIterator, Awaitable, Callable
 
     from aiohttp import ClientResponse, ClientSession, ClientTimeout, StreamReader
 
@@ -54,9 +56,9 @@ class WebSource:
         session: An aiohttp session to use, which stays open, for instance one with a proxy or cookies.
             Without it each stream opens and closes one of its own.
         timeout: Seconds without a byte after which a connection counts as lost, or an
-            `aiohttp.ClientTimeout`. There is no limit on the whole: streams may be long.
+            `aiohttp.ClientTimeout`; None waits for ever. There is no limit on the whole: streams may be long.
         retries: Failures in a row that are forgiven.
-        max_redirects: Redirects that are followed before an error.
+        max_redirects: Redirects that are followed before an error; 0 follows none.
         max_bytes: Refuse a content longer than this; None for no limit.
 
     Raises:
@@ -73,7 +75,7 @@ class WebSource:
         *,
         headers: Headers | HeadersFactory | None = None,
         session: ClientSession | None = None,
-        timeout: float | ClientTimeout = 60.0,
+        timeout: float | ClientTimeout | None = 60.0,
         retries: int = 5,
         max_redirects: int = 10,
         max_bytes: int | None = None,
@@ -91,16 +93,20 @@ class WebSource:
         self._check()
 
     def _check(self) -> None:
-        if isinstance(self.timeout, int | float) and not self.timeout > 0:
-            raise ConfigError(f"WebSource: expected a timeout above 0 seconds, received {self.timeout}.")
+        _check_timeout(self.timeout)
         for name in ("retries", "max_redirects", "max_bytes"):
             value = getattr(self, name)
             if value is None and name == "max_bytes":
                 continue
             if not isinstance(value, int) or value < 0:
                 raise ConfigError(f"WebSource: expected {name} of 0 or more, received {value!r}.")
+        if not (self.session is None or (hasattr(self.session, "get") and hasattr(self.session, "closed"))):
+            raise ConfigError(
+                f"WebSource: expected session to be an aiohttp.ClientSession, received {self.session!r}. "
+                "Leave it out for one of its own."
+            )
         if self.headers is not None and not callable(self.headers):
-            for name in self.headers:
+            for name in _checked_headers(self.headers):
                 if name.lower() in OWN_HEADERS:
                     raise ConfigError(
                         f"WebSource: expected headers without {name}, which resuming needs for itself, "
@@ -186,16 +192,13 @@ class WebSource:
         if session.closed:
             raise ConfigError(f"{self.name}: expected an open session, received a closed one.")
         headers = {**await self._fresh_headers(), **transfer.request_headers()}
-        timeout = self.timeout
-        if not isinstance(timeout, aiohttp.ClientTimeout):
-            # A total limit would count the time that training takes: every long stream would die of it.
-            timeout = aiohttp.ClientTimeout(total=None, sock_connect=min(timeout, 30.0), sock_read=timeout)
         try:
             return await session.get(
                 self.url,
                 headers=headers,
-                timeout=timeout,
-                max_redirects=self.max_redirects,
+                timeout=_client_timeout(self.timeout),
+                max_redirects=self.max_redirects + 1,  # aiohttp counts the one it refuses, and 0 has no end
+                raise_for_status=False,  # whatever the session says: answers are judged by what they mean
                 auto_decompress=False,  # it would run on the event loop, and offsets would lose their meaning
             )
         except (aiohttp.ClientError, OSError, ValueError) as error:
@@ -203,7 +206,7 @@ class WebSource:
 
     async def _fresh_headers(self) -> Headers:
         headers = self.headers() if callable(self.headers) else self.headers
-        return (await headers if inspect.isawaitable(headers) else headers) or {}
+        return _checked_headers((await headers if inspect.isawaitable(headers) else headers) or {})
 
     async def _read(self, content: StreamReader) -> bytes:
         import aiohttp
@@ -242,15 +245,56 @@ class _Loss(Exception):
         self.retry_after = retry_after
 
 
-def _checked_name(url: str) -> str:
+def _checked_name(url: Any) -> str:
     """Return `url` as messages may show it: without a password."""
-    parts = urlsplit(url)
-    if parts.scheme not in ("http", "https") or not parts.hostname:
+    try:
+        parts = urlsplit(url)
+        sound = parts.scheme in ("http", "https") and parts.hostname and parts.port != 0
+    except (AttributeError, TypeError, ValueError):  # no text, half an IPv6 address, a port that is none
+        sound = False
+    if not isinstance(url, str) or not sound:
         raise ConfigError(f"WebSource: expected an http:// or https:// URL, received {url!r}.")
     if parts.password is None:
         return url
     user, _, host = parts.netloc.rpartition("@")
     return urlunsplit(parts._replace(netloc=f"{user.partition(':')[0]}:***@{host}"))
+
+
+def _checked_headers(headers: Any) -> Headers:
+    if not isinstance(headers, Mapping):
+        raise ConfigError(
+            f"WebSource: expected headers to be a dict from name to text, or a function that makes one, "
+            f"received {type(headers).__name__}. Write {{name: text}}."
+        )
+    for name, value in headers.items():
+        if not isinstance(name, str) or not isinstance(value, str):  # a value may be a secret: not shown
+            raise ConfigError(
+                f"WebSource: expected headers to map texts to texts, received "
+                f"{{{name!r}: {type(value).__name__}}}. Write str(...) around it."
+            )
+    return headers
+
+
+def _check_timeout(timeout: Any) -> None:
+    if isinstance(timeout, int | float) and timeout is not True and timeout > 0:
+        return
+    aiohttp = sys.modules.get("aiohttp")  # without it nobody can have made a ClientTimeout
+    if timeout is None or (aiohttp is not None and isinstance(timeout, aiohttp.ClientTimeout)):
+        return
+    raise ConfigError(
+        f"WebSource: expected a timeout above 0 seconds, an aiohttp.ClientTimeout or None, received {timeout!r}."
+    )
+
+
+def _client_timeout(timeout: float | ClientTimeout | None) -> ClientTimeout:
+    from aiohttp import ClientTimeout
+
+    if isinstance(timeout, ClientTimeout):
+        return timeout
+    # A total limit would count the time that training takes: every long stream would die of it.
+    if timeout is None or timeout == math.inf:
+        return ClientTimeout(total=None)
+    return ClientTimeout(total=None, sock_connect=min(timeout, 30.0), sock_read=timeout)
 
 
 def _head_of(response: ClientResponse) -> Head:

@@ -9,7 +9,7 @@ import numpy as np
 import pytest
 
 from aseq import data
-from aseq.errors import DataError, FormatError
+from aseq.errors import DataError, FormatError, SourceError
 
 TEXT = b"a,b,s\n" + b"".join(b"%d,%d.5,t%d\n" % (i, i, i % 3) for i in range(100))
 
@@ -145,7 +145,7 @@ async def test_another_file_under_the_name(tmp_path):
 
 
 async def test_a_missing_folder_is_an_error(tmp_path):
-    with pytest.raises(FileNotFoundError):
+    with pytest.raises(SourceError, match=rf"c.arrow: expected a folder .* for '{tmp_path}/no'. Create"):
         await data.array([1]).cache(tmp_path / "no" / "c.arrow").to_list()
 
 

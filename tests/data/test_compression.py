@@ -102,10 +102,16 @@ def test_plain_content_passes_as_it_is(content: bytes, size: int, compression: s
 
 def test_the_first_bytes_decide_and_not_a_name() -> None:
     packed = gzip.compress(PLAIN)
-    assert run([packed], None) == packed
     decompressor = Decompressor(name="data.csv.zst")
     assert b"".join(decompressor.feed(packed)) == PLAIN
     assert decompressor.compression == "gzip"
+
+
+@pytest.mark.parametrize("compression", COMPRESSIONS)
+@pytest.mark.parametrize("size", [1, 5, 1 << 20])
+def test_what_is_compressed_is_not_taken_for_plain(compression: str, size: int) -> None:
+    with pytest.raises(ParseError, match=f"compression=None says, received {compression} data. Leave"):
+        run(split(COMPRESS[compression](PLAIN), size), None)
 
 
 def test_chunks_of_plain_content_are_not_copied() -> None:

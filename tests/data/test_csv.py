@@ -216,6 +216,28 @@ async def test_delimiters_and_whitespace():
     assert rows == [{"a": 1, "b": "2", "c": 3}, {"a": 4, "b": "x y", "c": 6}]
 
 
+@pytest.mark.parametrize("chunk_size", [1, 6, 1000])
+@pytest.mark.parametrize(
+    ("text", "fields"),
+    [
+        ('5"   3\n6"   4\n', ['5"', "3", '6"', "4"]),
+        ('"5  "   3\n  "6"\t\t4  \n', ["5  ", "3", "6", "4"]),
+        ('"a""  b"  3\nc"d  e"f\n', ['a"  b', "3", 'c"d', 'e"f']),
+        ('"a"b  "c\n  d"\n', ["ab", "c\n  d"]),
+    ],
+)
+async def test_among_whitespace_a_quote_opens_only_at_the_start_of_a_field(text, fields, chunk_size):
+    texts = {0: "string", 1: "string"}
+    options = {
+        "delim_whitespace": True,
+        "has_header": False,
+        "column_configs": texts,
+        "chunk_size": chunk_size,
+    }
+    rows = await table(text, **options).to_list()
+    assert [value for row in rows for value in row.values()] == fields
+
+
 async def test_encodings():
     text = "näme,b\nü,1\n"
     for encoding in ("latin-1", "utf-16", "utf-8-sig", "cp1252"):
@@ -237,7 +259,6 @@ MALFORMED = [
     (b'a,b\n1,2\n3,"4\n5,6\n', 3, "b", "expected a closing quote"),
     (b"a,b\n1,2\n3,\x00\n", 3, "b", "not UTF-8 text"),
     (b"a,b\n1,2\n\xff\xfe,4\n", 3, "a", "not UTF-8 text"),
-    (b"a,b\n1,2\n \n", 3, "b", "expected 2 fields, received 1"),
 ]
 
 
@@ -277,6 +298,9 @@ async def test_good_rows_around_bad_ones_survive():
     [
         ({"a": "int"}, b"a\n1\n2.5\n", "expected an integer, received '2.5'"),
         ({"a": "uint8"}, b"a\n1\n256\n", "expected an integer that fits uint8, received '256'"),
+        ({"a": "uint64"}, b"a\n1\n-1\n", "expected an integer that fits uint64, received '-1'"),
+        ({"a": "uint64"}, b"a\n1\n18446744073709551616\n", "expected an integer that fits uint64"),
+        ({"a": "int64"}, b"a\n1\n9223372036854775808\n", "expected an integer that fits int64"),
         ({"a": "bool"}, b"a\n1\nmaybe\n", "expected a truth value"),
         ({"a": "date"}, b"a\n2020-01-01\n2020-13-01\n", "expected a date"),
         ({"a": {"dtype": "category", "categories": ["1"]}}, b"a\n1\n2\n", "expected one of the categories 1"),
@@ -288,6 +312,38 @@ async def test_values_that_do_not_fit_their_dtype(configs, text, problem):
     assert (caught.value.line, caught.value.column) == (3, "a")
 
 
+async def test_the_whole_range_of_unsigned_integers():
+    rows = await table(b"a\n18446744073709551615\n0\n", column_configs={"a": "uint64"}).to_list()
+    assert rows == [{"a": 2**64 - 1}, {"a": 0}]
+    assert rows[0]["a"].dtype == np.uint64
+
+
+async def test_a_missing_number_says_nothing_about_text():
+    with pytest.raises(ParseError, match=r"received none\. Give the column a default\.$"):
+        await table(b"a,b\n,1\n", column_configs={"a": {"required": True}}).to_list()
+
+
+async def test_text_cannot_be_a_feature():
+    with pytest.raises(ConfigError, match=r't.csv: .* received \'b\' of dtype "string"\. Make it "category"'):
+        await table(b"a,b\n1,x\n", label="a", column_configs={"b": "string"}).to_list()
+    ((_, y),) = await table(b"a,b\n1,x\n", label="b", column_configs={"b": "string"}).to_list()
+    assert y == "x"
+
+
+@pytest.mark.parametrize("label", [None, "a"])
+async def test_a_default_that_is_no_number_in_a_column_that_turns_out_to_hold_them(label):
+    options = {"column_configs": {"b": {"default": "zz"}}}
+    with pytest.raises(ConfigError, match=r"column_configs\['b'\]: expected a number, received 'zz'"):
+        await table(b"a,b\n1,2\n3,\n", label=label, **options).to_list()
+    assert [row["b"] for row in await table(b"a,b\n1,x\n3,\n", **options).to_list()] == ["x", "zz"]
+
+
+@pytest.mark.parametrize("dtype", [None, "float32", float, "float16"])
+async def test_the_dtype_of_numbers(dtype):
+    ((x, y),) = await table(b"a,b\n1,2\n", label="b", dtype=dtype).to_list()
+    assert x.dtype == y.dtype == np.dtype(dtype or np.float32)
+
+
 async def test_text_among_features_says_the_way_out():
     with pytest.raises(ParseError, match=r"column 'kind': expected a number.*\"dtype\": \"category\""):
         await table(b"x,kind\n1,setosa\n", label=0).to_list()
@@ -297,7 +353,7 @@ async def test_text_among_features_says_the_way_out():
     ("text", "problem"),
     [
         (b"a,b,a\n1,2,3\n", "received 'a' again"),
-        (b"a,,c\n1,2,3\n", "received none"),
+        (b"a,,column_1\n1,2,3\n", "received 'column_1' again"),
         (b"", "received an empty file"),
         (b"\n\n", "received an empty file"),
     ],
@@ -308,6 +364,18 @@ async def test_bad_headers(text, problem):
     assert caught.value.line == 1
     with pytest.raises(ParseError):
         await table(text).column_names()
+
+
+@pytest.mark.parametrize(
+    ("text", "names"),
+    [
+        (b",a,b\n0,1,2\n", ["column_0", "a", "b"]),
+        (b'a,"", \n0,1,2\n', ["a", "column_1", "column_2"]),
+    ],
+)
+async def test_columns_without_a_name_go_by_their_number(text, names):
+    assert await table(text).to_list() == [dict(zip(names, range(3), strict=True))]
+    assert await table(text).column_names() == names
 
 
 async def test_unknown_columns_are_named():
@@ -325,6 +393,16 @@ async def test_header_alone_and_empty_lines():
     assert await table(b"\n\na,b\n\n1,2\n\n\n").to_list() == [{"a": 1, "b": 2}]
 
 
+@pytest.mark.parametrize("chunk_size", [1, 4, 1000])
+async def test_blank_lines_are_left_out_where_they_cannot_be_a_row(chunk_size):
+    ds = table(b" \t\na,b\n  \n1,2\n \r\n3,4\n ", chunk_size=chunk_size)
+    assert await ds.to_list() == [{"a": 1, "b": 2}, {"a": 3, "b": 4}]
+    assert ds.statistics().bad_rows == 0
+    assert same(
+        await table(b"a\n1\n  \n2\n", chunk_size=chunk_size).batch(3).to_list(), [{"a": [1, np.nan, 2]}]
+    )
+
+
 @pytest.mark.parametrize(
     "options",
     [
@@ -336,12 +414,23 @@ async def test_header_alone_and_empty_lines():
         {"on_error": "ignore"},
         {"compression": "zip"},
         {"encoding": "utf-9"},
+        {"encoding": None},
+        {"encoding": "rot13"},
+        {"encoding": "hex"},
+        {"max_record_bytes": -1},
+        {"max_record_bytes": "a"},
+        {"on_error": asyncio.sleep},
+        {"configured_columns_only": True},
+        {"configured_columns_only": True, "label": "kind"},
         {"column_names": ["a", "a"]},
         {"column_names": "abc"},
         {"column_configs": {"a": {"type": "int"}}},
         {"column_configs": {"a": {"dtype": "complex64"}}},
         {"column_configs": {"a": {"dtype": "int", "default": "x"}}},
+        {"column_configs": {"a": {"dtype": "uint8", "default": 300}}},
         {"column_configs": {"a": {"dtype": "int", "categories": ["x"]}}},
+        {"column_configs": {"a": {"dtype": "category", "categories": "xy"}}},
+        {"column_configs": {"a": {"dtype": "category", "categories": ["x", "x"]}}},
         {"column_configs": ["a"]},
         {"label": 1.5},
         {"label": []},
@@ -357,6 +446,31 @@ def test_a_source_that_is_none():
         ConfigError, match="expected a path, a URL, a source or a list of these, received bytes"
     ):
         data.csv(b"a,b\n")
+    with pytest.raises(ConfigError, match="FileSource: expected a path, received 5"):
+        data.disk(5)
+
+
+async def test_categories_of_passes_that_are_open_at_once():
+    texts = [f"t{number % 40}" for number in range(200)]
+    ds = table("c\n" + "\n".join(texts), column_configs={"c": "category"}, chunk_size=50)
+    both = data.zip((ds, ds))
+    pairs = await both.to_list()
+    assert both.categories == ds.categories
+    assert [ds.categories["c"][pair[0]["c"]] for pair in pairs] == texts
+    passes = await asyncio.gather(ds.to_list(), ds.take(100).to_list(), ds.to_list())
+    for rows in passes:
+        assert [ds.categories["c"][row["c"]] for row in rows] == texts[: len(rows)]
+
+
+async def test_categories_follow_the_pass_that_has_come_furthest_or_the_content():
+    source = data.MemorySource(b"c\nx\ny\nz\n", chunk_size=2)
+    ds = data.csv(source, column_configs={"c": "category"})
+    await ds.to_list()
+    assert len(await ds.take(1).to_list()) == 1
+    assert ds.categories == {"c": ["x", "y", "z"]}
+    source.content = b"c\nx\nz\n"
+    await ds.to_list()
+    assert ds.categories == {"c": ["x", "z"]}
 
 
 async def test_too_many_categories(monkeypatch):

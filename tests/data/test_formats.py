@@ -180,6 +180,38 @@ async def test_malformed_json_is_named_or_skipped(text, line, column, problem, c
     assert ds.statistics().bad_rows == 1
 
 
+@pytest.mark.parametrize(
+    ("dtype", "value", "problem"),
+    [
+        ("uint8", 300, "an integer that fits uint8, received '300'"),
+        ("int64", 2**63, "an integer that fits int64"),
+        ("uint64", 2**64, "an integer that fits uint64"),
+        ("uint64", -1, "an integer that fits uint64"),
+    ],
+)
+async def test_json_integers_beyond_their_dtype(dtype, value, problem):
+    source = data.MemorySource(as_json([{"a": 1}, {"a": value}]), name="x.jsonl")
+    with pytest.raises(ParseError, match=f"x.jsonl, line 2, column 'a': expected {problem}"):
+        await data.json_lines(source, column_configs={"a": dtype}).to_list()
+
+
+@formats
+async def test_the_whole_range_of_unsigned_integers(read, write):
+    whole = int if write is as_json else np.uint64  # an int of this size is beyond what pyarrow infers
+    rows = [{"a": whole(2**64 - 1)}, {"a": whole(2**63)}]
+    assert await read(data.MemorySource(write(rows)), column_configs={"a": "uint64"}).to_list() == rows
+
+
+@pytest.mark.parametrize("read", [data.text_lines, data.json_lines])
+async def test_the_longest_line_can_be_raised(read):
+    source = data.MemorySource(b'{"a": 1}' + b" " * 100, name="t.txt", chunk_size=10)
+    with pytest.raises(ParseError, match=r"at most 50 bytes.* for binary data, or raise max_record_bytes"):
+        await read(source, max_record_bytes=50).to_list()
+    assert len(await read(source, max_record_bytes=200).to_list()) == 1
+    with pytest.raises(ConfigError, match=rf"{read.__name__}: expected max_record_bytes to be a positive"):
+        read(source, max_record_bytes=-1)
+
+
 async def test_text_lines():
     source = data.MemorySource('eins\r\nzwö\n\n"drei\nvier'.encode(), chunk_size=3)
     assert await data.text_lines(source).to_list() == ["eins", "zwö", "", '"drei', "vier"]

@@ -231,6 +231,70 @@ async def test_async_map(ordered, num_parallel):
     assert dataset.length == 8
 
 
+@pytest.mark.parametrize("ordered", [True, False])
+@pytest.mark.parametrize("num_parallel", [1, 2, 4])
+async def test_async_map_holds_no_result_back_while_the_source_is_silent(ordered, num_parallel):
+    more = asyncio.Event()
+
+    async def live():
+        for number in range(6):
+            yield number
+            await more.wait()
+            more.clear()
+
+    async def work(value):
+        return value * 10
+
+    dataset = data.from_async_iterable(live).map(work, num_parallel=num_parallel, ordered=ordered)
+    async with asyncio.timeout(10), aiter(dataset) as results:
+        for number in range(6):
+            assert await anext(results) == number * 10
+            more.set()
+
+
+async def test_unordered_async_map_gives_what_is_done_first_while_the_source_is_silent():
+    silence, first = asyncio.Event(), asyncio.Event()
+
+    async def live():
+        yield 0
+        yield 1
+        await silence.wait()
+
+    async def work(value):
+        if value == 0:
+            await first.wait()
+        return value
+
+    async with asyncio.timeout(10):
+        dataset = data.from_async_iterable(live).map(work, num_parallel=4, ordered=False)
+        async with aiter(dataset) as results:
+            assert await anext(results) == 1
+            first.set()
+            assert await anext(results) == 0
+            silence.set()
+            assert await anext(results, "end") == "end"
+
+
+@pytest.mark.parametrize("num_parallel", [1, 3])
+async def test_async_map_reads_no_further_than_its_slots(num_parallel):
+    given = []
+
+    async def numbers():
+        for number in range(100):
+            given.append(number)
+            yield number
+
+    async def work(value):
+        return value
+
+    dataset = data.from_async_iterable(numbers).map(work, num_parallel=num_parallel)
+    async with aiter(dataset) as results:
+        await anext(results)
+        for _ in range(20):
+            await asyncio.sleep(0)
+        assert len(given) <= num_parallel
+
+
 async def test_async_map_delivers_what_came_before_an_error():
     async def work(value):
         if value == 3:
@@ -285,10 +349,23 @@ async def test_endless_datasets():
     assert endless.length is None
     assert plain(await endless.take(5).to_list()) == [1, 2, 1, 2, 1]
     assert endless.take(5).length == 5
+    filtered = endless.filter(lambda value: True)
+    assert plain(await filtered.take(2).to_list()) == [1, 2]
+    for dataset in (endless, filtered, endless.concatenate(endless.take(1)), endless.zip(filtered)):
+        with pytest.raises(DataError, match="endless"):
+            await dataset.to_list()
     with pytest.raises(DataError, match="endless"):
         await endless.batch(2).to_list()
     assert await data.array([]).repeat().to_list() == []
-    assert await data.generator(lambda: []).repeat().take(1).to_list() == []
+
+
+async def test_repeating_what_may_be_empty_promises_no_length():
+    empty = data.generator(lambda: [])
+    for dataset in (empty.repeat().take(9), empty.repeat().zip(data.array([1, 2])), empty.repeat(3)):
+        assert dataset.length is None
+        assert await dataset.to_list() == []
+    with pytest.raises(DataError, match="endless"):
+        await empty.repeat().to_list()
 
 
 @pytest.mark.parametrize(
@@ -330,6 +407,8 @@ def test_unequal_arrays_are_refused_at_the_call():
         data.array([1, 2, 3], [1, 2])
     with pytest.raises(DataError, match="received a scalar"):
         data.array(3)
+    with pytest.raises(DataError, match="array: expected rows of one shape"):
+        data.array({"x": [[1], [1, 2]]})
 
 
 async def test_array_with_weights():

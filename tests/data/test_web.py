@@ -11,6 +11,7 @@ from typing import TYPE_CHECKING, Any
 import aiohttp
 import pytest
 
+from aseq import data
 from aseq.data._retry import Pace
 from aseq.data._source import CHUNK_SIZE, Source
 from aseq.data._statistics import Statistics
@@ -144,6 +145,34 @@ async def test_headers_may_be_made_afresh_for_every_try(asynchronous: bool) -> N
     assert server.requests[1]["range"] == "bytes=5-"
 
 
+async def test_headers_that_a_function_makes_are_checked_too() -> None:
+    async with FaultyServer(CONTENT) as server:
+        with pytest.raises(ConfigError, match=r"headers to map texts to texts, received {'X': int}"):
+            await read(WebSource(server.url, headers=lambda: {"X": 7}))  # type: ignore[dict-item]
+
+
+@pytest.mark.parametrize("timeout", [None, float("inf"), 5])
+async def test_without_a_timeout_a_read_has_no_limit(timeout: float | None) -> None:
+    limits: list[aiohttp.ClientTimeout] = []
+
+    class Noting:
+        """A session that notes with which limits it is asked."""
+
+        closed = False
+
+        def get(self, url: str, **options: Any) -> Any:
+            limits.append(options["timeout"])
+            return session.get(url, **options)
+
+    async with FaultyServer(CONTENT) as server, aiohttp.ClientSession() as session:
+        noting: Any = Noting()
+        assert await read(WebSource(server.url, session=noting, timeout=timeout)) == CONTENT
+    expected = 5 if timeout == 5 else None
+    assert [(each.total, each.sock_connect, each.sock_read) for each in limits] == [
+        (None, expected, expected)
+    ]
+
+
 async def test_an_aiohttp_timeout_is_taken_as_it_is() -> None:
     async with FaultyServer(CONTENT, [Fault("stall")] * 2) as server:
         source = WebSource(server.url, timeout=aiohttp.ClientTimeout(total=0.05), retries=0)
@@ -171,12 +200,24 @@ async def test_an_empty_content_is_no_chunks() -> None:
         ({"url": "ftp://host/a.csv"}, "expected an http:// or https:// URL"),
         ({"url": "a.csv"}, "expected an http:// or https:// URL"),
         ({"url": "http://"}, "expected an http:// or https:// URL"),
+        ({"url": 5}, "expected an http:// or https:// URL, received 5"),
+        ({"url": b"http://host/a.csv"}, "expected an http:// or https:// URL"),
+        ({"url": "http://[::1/"}, "expected an http:// or https:// URL"),
+        ({"url": "http://host:99999/"}, "expected an http:// or https:// URL"),
         ({"timeout": 0}, "timeout above 0"),
+        ({"timeout": "60"}, "timeout above 0 seconds, an aiohttp.ClientTimeout or None, received '60'"),
+        ({"timeout": True}, "timeout above 0"),
         ({"timeout": float("nan")}, "timeout above 0"),
         ({"retries": None}, "retries of 0 or more, received None"),
         ({"retries": -1}, "retries of 0 or more, received -1"),
         ({"max_redirects": -1}, "max_redirects of 0 or more"),
         ({"max_bytes": -1}, "max_bytes of 0 or more"),
+        ({"headers": [("X", "7")]}, "headers to be a dict .*, received list"),
+        ({"headers": "x"}, "headers to be a dict .*, received str"),
+        ({"headers": {"X": 7}}, "headers to map texts to texts, received {'X': int}"),
+        ({"headers": {7: "X"}}, "headers to map texts to texts, received {7: str}"),
+        ({"session": 5}, "session to be an aiohttp.ClientSession, received 5"),
+        ({"session": {}}, "session to be an aiohttp.ClientSession, received {}"),
         ({"headers": {"range": "bytes=5-"}}, "headers without range"),
         ({"headers": {"Accept-Encoding": "gzip"}}, "headers without Accept-Encoding"),
     ],
@@ -194,6 +235,20 @@ async def test_a_password_does_not_show_in_messages() -> None:
             await read(source)
         assert "secret" not in str(caught.value)
         assert server.requests[0]["authorization"].startswith("Basic ")
+
+
+async def test_several_addresses_are_read_as_one() -> None:
+    async with FaultyServer(b"a,b\n1,2\n") as one, FaultyServer(b"a,b\n3,4\n") as two:
+        ds = data.web([one.url, two.url], headers={"X-Mine": "1"}, label="b")
+        assert [y for _, y in await ds.to_list()] == [2, 4]
+        assert [server.requests[0]["x-mine"] for server in (one, two)] == ["1", "1"]
+        assert await data.web([one.url]).to_list() == [{"a": 1, "b": 2}]
+
+
+@pytest.mark.parametrize("url", [5, None, [], ["http://host/", 5], "ftp://host/a.csv"])
+def test_addresses_that_are_none_are_refused_at_the_call(url: Any) -> None:
+    with pytest.raises(ConfigError, match=r"expected .* URL"):
+        data.web(url)
 
 
 def test_a_recipe_travels() -> None:

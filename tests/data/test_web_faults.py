@@ -12,6 +12,8 @@ from dataclasses import dataclass, field
 from email.utils import formatdate
 from typing import TYPE_CHECKING, Any
 
+import aiohttp
+import pyarrow
 import pytest
 
 from aseq import data
@@ -19,7 +21,7 @@ from aseq.data._compression import Decompressor
 from aseq.data._retry import Pace
 from aseq.data._statistics import Statistics
 from aseq.data._web import WebSource
-from aseq.errors import SourceChanged, SourceError, SourceTruncated
+from aseq.errors import ParseError, SourceChanged, SourceError, SourceTruncated
 from aseq.testing._faulty_server import Fault, FaultyServer
 
 if TYPE_CHECKING:
@@ -305,6 +307,65 @@ async def test_retry_after_is_honoured_within_reason(asked: str, wait: float, st
     assert reading.waits == [wait]
 
 
+async def by_a_session_that_raises(server: FaultyServer) -> Reading:
+    nothing_kept = aiohttp.TCPConnector(force_close=True)
+    async with aiohttp.ClientSession(raise_for_status=True, connector=nothing_kept) as session:
+        return await read(server, session=session)
+
+
+@pytest.mark.parametrize("status", [429, 500, 503])
+async def test_a_session_that_raises_for_a_status_does_not_keep_from_trying_again(status: int) -> None:
+    refusals = [Fault(status=status, headers={"Retry-After": "7"}), Fault(status=status)]
+    async with FaultyServer(CONTENT, refusals) as server:
+        reading = await by_a_session_that_raises(server)
+    whole(reading)
+    assert reading.waits == [7.0, 1.0]
+
+
+async def test_a_session_that_raises_for_a_status_gives_the_usual_errors() -> None:
+    async with FaultyServer(CONTENT, [Fault(status=404)]) as server:
+        reading = await by_a_session_that_raises(server)
+    assert str(reading.error).endswith("expected its content, received HTTP 404 Not Found. Check the URL.")
+
+
+async def test_a_session_that_raises_for_a_status_knows_the_end_by_416() -> None:
+    async with FaultyServer(CONTENT, [Fault("drop", after=len(CONTENT))], chunked=True) as server:
+        reading = await by_a_session_that_raises(server)
+    whole(reading)
+    assert server.requests[1]["range"] == f"bytes={len(CONTENT)}-"
+
+
+@pytest.mark.parametrize("encoding", ["deflate", "br", "gzip, BR"])
+async def test_an_encoding_that_nobody_can_read_is_named(encoding: str) -> None:
+    async with FaultyServer(CONTENT, headers={"Content-Encoding": encoding}) as server:
+        reading = await read(server)
+    assert type(reading.error) is SourceError
+    assert f"received it with Content-Encoding {encoding}, which nobody asked for" in str(reading.error)
+    assert reading.content == b""
+
+
+@pytest.mark.parametrize("encoding", ["identity", "utf-8", "none"])
+async def test_an_encoding_that_is_none_does_no_harm(encoding: str) -> None:
+    async with FaultyServer(CONTENT, headers={"Content-Encoding": encoding}) as server:
+        whole(await read(server))
+
+
+@pytest.mark.parametrize("encoding", ["gzip", "X-GZIP", "zstd"])
+async def test_rows_come_out_of_an_encoding_that_nobody_asked_for(encoding: str) -> None:
+    packed = (
+        pyarrow.Codec("zstd").compress(b"a\n1\n", asbytes=True)
+        if encoding == "zstd"
+        else gzip.compress(b"a\n1\n")
+    )
+    async with FaultyServer(packed, headers={"Content-Encoding": encoding}) as server:
+        assert await data.web(server.url).to_list() == [{"a": 1}]
+        with pytest.raises(
+            ParseError, match=r"as compression=None says, received .* data\. Leave compression"
+        ):
+            await data.web(server.url, compression=None).to_list()
+        await server.quiet()
+
+
 @pytest.mark.parametrize("kind", ["drop", "reset", "stall"])
 @pytest.mark.parametrize("encoding", [{}, {"Content-Encoding": "gzip"}])
 @pytest.mark.parametrize("ranges", [True, False])
@@ -319,12 +380,21 @@ async def test_gzip_on_top(kind: Any, encoding: dict[str, str], ranges: bool) ->
     assert b"".join([*decompressor.feed(reading.content), *decompressor.flush()]) == plain
 
 
-async def test_endless_redirects_are_an_error() -> None:
+@pytest.mark.parametrize("most", [0, 1, 4])
+async def test_endless_redirects_are_an_error(most: int) -> None:
     again = Fault(status=302, headers={"Location": "/data.csv"})
     async with FaultyServer(CONTENT, itertools.repeat(again)) as server:
-        reading = await read(server, max_redirects=4)
-    assert "at most 4 redirects" in str(reading.error)
-    assert len(server.requests) == 4
+        reading = await read(server, max_redirects=most)
+    assert type(reading.error) is SourceError
+    assert f"at most {most} redirects" in str(reading.error)
+    assert len(server.requests) == most + 1
+
+
+@pytest.mark.parametrize("most", [0, 1, 4])
+async def test_as_many_redirects_as_allowed_are_followed(most: int) -> None:
+    again = Fault(status=302, headers={"Location": "/data.csv"})
+    async with FaultyServer(CONTENT, [again] * most) as server:
+        whole(await read(server, max_redirects=most))
 
 
 async def test_a_redirect_is_followed() -> None:

@@ -1,0 +1,160 @@
+"""Single fields as text: which texts a column takes, and in what form."""
+
+from __future__ import annotations
+
+import datetime
+import math
+from typing import TYPE_CHECKING
+
+import numpy as np
+
+if TYPE_CHECKING:
+    from collections.abc import Callable
+
+    from aseq.data._columns import Column
+
+__all__ = ["FALSE", "TRUE", "check_range", "clean", "days", "is_number"]
+
+DAY = datetime.timedelta(days=1)
+EPOCH = datetime.datetime(1970, 1, 1)
+TRUE = ("1", "true", "True", "TRUE", "t", "T", "yes", "Yes", "YES")
+FALSE = ("0", "false", "False", "FALSE", "f", "F", "no", "No", "NO")
+
+
+def is_number(text: str) -> bool:
+    """True if a numeric column accepts this text.
+
+    Examples:
+        >>> [is_number(text) for text in (" 1e3 ", "nan", "-.5", "1_000", "0x10", "abc")]
+        [True, True, True, False, False, False]
+    """
+    try:
+        return bool(_number(text.strip()))
+    except ValueError:
+        return False
+
+
+def clean(column: Column, text: str) -> str:
+    """Bring a field into the form that the fast parser reads, "" for a missing value.
+
+    Raises:
+        ValueError: Saying what was expected and received.
+
+    Examples:
+        >>> from aseq.data._columns import Column, ColumnConfig
+        >>> clean(Column("a", 0, "int", np.dtype("int64"), ColumnConfig()), " 3.0")
+        '3'
+    """
+    if column.kind in ("string", "category"):
+        value = text
+    else:
+        value = text.strip()
+    if not value:
+        if column.needs_value:
+            raise ValueError("expected a value, received none. Give the column a default")
+        return ""
+    return CLEANERS[column.kind](column, value)
+
+
+def _number(text: str) -> str:
+    if "_" in text or not text.isascii():
+        raise ValueError(_wrong("a number", text))
+    try:
+        value = float(text)
+    except ValueError:
+        raise ValueError(_wrong("a number", text)) from None
+    return text.removeprefix("+") if math.isfinite(value) else repr(value)
+
+
+def _clean_number(column: Column, text: str) -> str:
+    clean_text = _number(text)
+    with np.errstate(over="ignore", under="ignore"):
+        value = np.asarray(float(clean_text)).astype(column.dtype if column.dtype.kind == "f" else float)
+    return repr(float(value)) if np.isinf(value) or value == 0 else clean_text
+
+
+def _clean_int(column: Column, text: str) -> str:
+    try:
+        value = float(_number(text))
+        whole = int(text) if text.lstrip("+-").isdigit() else int(value)
+    except (ValueError, OverflowError):
+        raise ValueError(_wrong("an integer", text)) from None
+    if not value.is_integer():
+        raise ValueError(_wrong("an integer", text))
+    check_range(column, whole)
+    return str(whole)
+
+
+def check_range(column: Column, whole: int) -> None:
+    """Check that an integer fits the dtype of its column.
+
+    Raises:
+        ValueError: Saying what was expected and received.
+
+    Examples:
+        >>> from aseq.data._columns import Column, ColumnConfig
+        >>> check_range(Column("a", 0, "int", np.dtype("uint8"), ColumnConfig()), 255)
+    """
+    limits = np.iinfo(column.dtype if column.dtype.kind in "iu" else np.int64)
+    if not limits.min <= whole <= limits.max:
+        raise ValueError(_wrong(f"an integer that fits {limits.dtype}", str(whole)))
+
+
+def _clean_bool(_: Column, text: str) -> str:
+    if text in TRUE or text.lower() in TRUE:
+        return "1"
+    if text in FALSE or text.lower() in FALSE:
+        return "0"
+    raise ValueError(_wrong("a truth value such as true or 0", text))
+
+
+def _clean_category(column: Column, text: str) -> str:
+    categories = column.config.categories
+    if categories is not None and text not in categories:
+        raise ValueError(_wrong(f"one of the categories {', '.join(categories[:8])}", text))
+    return text
+
+
+def days(column: Column, text: str) -> float:
+    """A date as days since 1970-01-01, UTC.
+
+    Raises:
+        ValueError: If the text is no date in the column's format.
+
+    Examples:
+        >>> from aseq.data._columns import Column, ColumnConfig
+        >>> days(Column("day", 0, "date", np.dtype("float64"), ColumnConfig()), "1970-01-02T12:00")
+        1.5
+    """
+    try:
+        if column.config.format is not None:
+            date = datetime.datetime.strptime(text, column.config.format)
+        else:
+            date = datetime.datetime.fromisoformat(text)
+    except ValueError:
+        wanted = column.config.format or "ISO 8601"
+        raise ValueError(_wrong(f"a date in the form {wanted}", text)) from None
+    if date.tzinfo is not None:
+        date = date.astimezone(datetime.UTC).replace(tzinfo=None)
+    return (date - EPOCH) / DAY
+
+
+def _clean_date(column: Column, text: str) -> str:
+    days(column, text)
+    return text
+
+
+def _wrong(expected: str, text: str) -> str:
+    shown = text if len(text) <= 80 else text[:77] + "..."
+    return f"expected {expected}, received {shown!r}"
+
+
+CLEANERS: dict[str | None, Callable[[Column, str], str]] = {
+    None: lambda _, text: text,
+    "string": lambda _, text: text,
+    "number": _clean_number,
+    "int": _clean_int,
+    "bool": _clean_bool,
+    "category": _clean_category,
+    "date": _clean_date,
+}
