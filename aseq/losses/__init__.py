@@ -5,6 +5,8 @@ from __future__ import annotations
 from typing import TYPE_CHECKING, Any
 
 from aseq.losses import _tfjs
+from aseq.losses._chosen import Crossentropy
+from aseq.losses._circle import Circle
 from aseq.losses._crossentropy import (
     BinaryCrossentropy,
     CategoricalCrossentropy,
@@ -31,7 +33,7 @@ from aseq.losses._regression import (
     MeanSquaredLogarithmicError,
 )
 from aseq.losses._targets import match_rank
-from aseq.registry import Registry
+from aseq.registry import Registry, function_name, unwrapped
 
 if TYPE_CHECKING:
     from aseq.types import Config
@@ -43,6 +45,7 @@ __all__ = [
     "CategoricalFocalCrossentropy",
     "CategoricalGeneralizedCrossEntropy",
     "CategoricalHinge",
+    "Circle",
     "CosineSimilarity",
     "Dice",
     "FunctionLoss",
@@ -65,6 +68,9 @@ __all__ = [
 ]
 
 _ALIASES = {
+    "Crossentropy": Crossentropy,
+    "crossentropy": Crossentropy,
+    "ce": Crossentropy,
     "bce": BinaryCrossentropy,
     "BCE": BinaryCrossentropy,
     "kld": KLDivergence,
@@ -93,6 +99,7 @@ _KERAS = Registry(
         CategoricalFocalCrossentropy,
         CategoricalGeneralizedCrossEntropy,
         CategoricalHinge,
+        Circle,
         CosineSimilarity,
         Dice,
         FunctionLoss,
@@ -132,11 +139,12 @@ def get(identifier: Any, flavor: str = "keras") -> Loss:
         >>> get("binary_crossentropy", flavor="tfjs").flavor
         'tfjs'
     """
+    identifier = function_name(identifier)
     if isinstance(identifier, str) and flavor == "tfjs":
         return _TFJS[identifier]() if identifier in _TFJS else get(_KERAS.find(identifier).__name__, flavor)
     if isinstance(identifier, dict) and "tfjs" in (flavor, identifier.get("flavor")):
         name = _KERAS.find(identifier.get("class_name", "")).__name__
-        return _TFJS[name].from_config(identifier.get("config") or {})
+        return _TFJS[name].from_config(unwrapped(identifier.get("config") or {}))
     if not isinstance(identifier, (Loss, type)):
         if hasattr(identifier, "prepare") and hasattr(identifier, "compute"):
             return identifier

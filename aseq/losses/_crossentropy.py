@@ -119,7 +119,8 @@ class SparseCategoricalCrossentropy(ClassIndexLoss):
 
     Args:
         from_logits: The model's output is what would go into a softmax.
-        ignore_class: Samples of this class count nothing, neither in the sum nor in the number.
+        ignore_class: Samples of this class count nothing, neither in the sum nor in the number. With it
+            the loss comes from probabilities even behind a softmax, as in Keras.
         axis: Of the classes; only the last is supported.
         reduction: As in `Loss`.
         name: As in `Loss`.
@@ -144,8 +145,10 @@ class SparseCategoricalCrossentropy(ClassIndexLoss):
         check_axis(axis, self.name)
         self.from_logits = from_logits
         self.ignore_class = ignore_class
+        if ignore_class is not None:
+            self.fuses = frozenset()
 
-    def kept(self, y_true: Array) -> Array | None:
+    def kept(self, y_true: Array, values: Array) -> Array | None:
         """The samples that are not ignored."""
         return None if self.ignore_class is None else np.asarray(y_true != self.ignore_class)
 

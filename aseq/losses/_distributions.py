@@ -13,7 +13,7 @@ from aseq.losses._loss import EPSILON, ClassIndexLoss, Loss
 from aseq.losses._targets import mean_last, over_last
 
 if TYPE_CHECKING:
-    from collections.abc import Callable
+    from collections.abc import Callable, Sequence
 
     from aseq.losses._targets import Scale
     from aseq.types import Array, Config
@@ -47,7 +47,7 @@ class BinaryFocalCrossentropy(Loss):
         0.1733
     """
 
-    fuses = frozenset({"sigmoid"})
+    fuses = frozenset({"softmax", "sigmoid"})
     own_activation = "sigmoid"
 
     def __init__(
@@ -66,6 +66,8 @@ class BinaryFocalCrossentropy(Loss):
         self.apply_class_balancing = apply_class_balancing
         self.alpha, self.gamma = alpha, gamma
         self.from_logits = from_logits
+        if from_logits:  # as in Keras, which then takes outputs for logits even behind a sigmoid
+            self.fuses = frozenset()
         self.label_smoothing = label_smoothing
 
     def forward(self, y_true: Array, y_pred: Array) -> tuple[Array, Callable[[Scale], Array]]:
@@ -74,7 +76,7 @@ class BinaryFocalCrossentropy(Loss):
             return self.forward_logits(y_true, y_pred, None)
         t = smoothed(y_true, self.label_smoothing, 2)
         terms, slope = binary_terms(t, y_pred)
-        return self._focused(t, y_pred, terms, slope, 1.0)
+        return self._focused(t, y_pred, terms, slope, lambda d: d)
 
     def forward_logits(
         self, y_true: Array, z: Array, y_pred: Array | None
@@ -82,10 +84,26 @@ class BinaryFocalCrossentropy(Loss):
         """The same with bce' = p - t, and the second term times p (1 - p)."""
         t = smoothed(y_true, self.label_smoothing, 2)
         p = activations.sigmoid(z) if y_pred is None else y_pred
-        return self._focused(t, p, logit_terms(t, z), lambda: p - t, p * (1 - p))
+        return self._focused(t, p, logit_terms(t, z), lambda: p - t, lambda d: d * (p * (1 - p)))
+
+    def forward_foreign(
+        self, y_true: Array, z: Array, y_pred: Array
+    ) -> tuple[Array, Callable[[Scale], Array]]:
+        """As in Keras: p_t from the softmax, the crossentropy from the sigmoid of its logits."""
+        t = smoothed(y_true, self.label_smoothing, 2)
+
+        def into_logits(d: Array) -> Array:
+            return y_pred * (d - np.add.reduce(d * y_pred, -1, keepdims=True))
+
+        return self._focused(t, y_pred, logit_terms(t, z), lambda: activations.sigmoid(z) - t, into_logits)
 
     def _focused(
-        self, t: Array, p: Array, terms: Array, slope: Callable[[], Array], into: Scale
+        self,
+        t: Array,
+        p: Array,
+        terms: Array,
+        slope: Callable[[], Array],
+        into_input: Callable[[Array], Array],
     ) -> tuple[Array, Callable[[Scale], Array]]:
         missing = 1 - (t * p + (1 - t) * (1 - p))
         focus = _power(missing, self.gamma)
@@ -93,9 +111,9 @@ class BinaryFocalCrossentropy(Loss):
         width = p.shape[-1]
 
         def backward(scale: Scale) -> Array:
-            d = focus * slope()
-            d -= self.gamma * _power(missing, self.gamma - 1) * (2 * t - 1) * terms * into
-            return d * balance * over_last(scale, 1 / width)
+            factor = balance * over_last(scale, 1 / width)
+            d = self.gamma * _power(missing, self.gamma - 1) * (1 - 2 * t) * terms * factor
+            return into_input(d) + focus * slope() * factor
 
         return mean_last(balance * focus * terms), backward
 
@@ -117,7 +135,7 @@ class CategoricalFocalCrossentropy(Loss):
     q are the probabilities, normalised and clipped to [1e-7, 1 - 1e-7].
 
     Args:
-        alpha: Factor of the whole.
+        alpha: Factor of the whole, or one a class.
         gamma: 0 gives alpha times the plain crossentropy.
         from_logits: The model's output is what would go into a softmax.
         label_smoothing: s in y (1 - s) + s / classes.
@@ -132,7 +150,7 @@ class CategoricalFocalCrossentropy(Loss):
 
     def __init__(
         self,
-        alpha: float = 0.25,
+        alpha: float | Sequence[float] = 0.25,
         gamma: float = 2.0,
         from_logits: bool = False,
         label_smoothing: float = 0.0,
@@ -142,7 +160,8 @@ class CategoricalFocalCrossentropy(Loss):
     ) -> None:
         super().__init__(reduction, name)
         check_axis(axis, self.name)
-        self.alpha, self.gamma = alpha, gamma
+        self.alpha = np.asarray(alpha).tolist()
+        self.gamma = gamma
         self.from_logits = from_logits
         self.label_smoothing = label_smoothing
 
@@ -154,10 +173,11 @@ class CategoricalFocalCrossentropy(Loss):
         t = smoothed(y_true, self.label_smoothing, y_true.shape[-1])
         p, total = normalized(y_pred)
         q = np.clip(p, EPSILON, 1 - EPSILON)
-        logs, focus = np.log(q), self.alpha * (1 - q) ** self.gamma
+        alpha = np.asarray(self.alpha, q.dtype)
+        logs, focus = np.log(q), alpha * (1 - q) ** self.gamma
 
         def backward(scale: Scale) -> Array:
-            d = self.alpha * self.gamma * (1 - q) ** (self.gamma - 1) * logs - focus / q
+            d = alpha * self.gamma * (1 - q) ** (self.gamma - 1) * logs - focus / q
             d *= t
             d *= p == q
             d -= np.add.reduce(d * p, -1, keepdims=True)
@@ -265,5 +285,6 @@ class Poisson(Loss):
 
 
 def _power(x: Array, exponent: float) -> Array:
-    """x^exponent; a negative exponent meets no 0."""
-    return np.maximum(x, EPSILON) ** exponent if exponent < 0 else x**exponent
+    """x^exponent; a negative exponent meets no 0, and a fraction makes NaN of negative x, as in Keras."""
+    with np.errstate(invalid="ignore"):
+        return np.maximum(x, EPSILON) ** exponent if exponent < 0 else x**exponent

@@ -58,6 +58,10 @@ class FunctionLoss(Loss):
             y = y[..., None]
         return y.astype(dtype, copy=False) if y.ndim == len(output_shape) or y.dtype.kind == "f" else y
 
+    def values_shape(self, y_true: Array) -> tuple[int, ...] | None:
+        """Nobody knows before the function is called."""
+        return None
+
     def forward(self, y_true: Array, y_pred: Array) -> tuple[Array, Callable[[Scale], Array]]:
         """What the function returns, checked.
 

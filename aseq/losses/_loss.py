@@ -27,7 +27,8 @@ class Loss(Configurable):
     """A loss: values per sample, weighted and reduced to one number.
 
     A subclass writes `forward(y_true, y_pred)`, which returns the values (the shape of `y_pred`
-    without its last axis) and `backward(scale)`, the gradient with respect to `y_pred`.
+    without its last axis, unless `values_shape` says otherwise) and `backward(scale)`, the gradient with
+    respect to `y_pred`.
 
     Args:
         reduction: "sum_over_batch_size" (sum / number of values, whatever the weights), "sum",
@@ -77,7 +78,13 @@ class Loss(Configurable):
         """
         raise NotImplementedError
 
-    def kept(self, y_true: Array) -> Array | None:
+    def forward_foreign(
+        self, y_true: Array, z: Array, y_pred: Array
+    ) -> tuple[Array, Callable[[Scale], Array]]:
+        """The same behind a fused activation that is not this loss's own; its outputs are `y_pred`."""
+        return self.forward_logits(y_true, z, None)
+
+    def kept(self, y_true: Array, values: Array) -> Array | None:
         """Which of the values count in a mean; None for all of them."""
         return None
 
@@ -102,6 +109,25 @@ class Loss(Configurable):
             )
         return y
 
+    def check_weights(self, weights: Array, y_true: Array, where: str = "sample_weight") -> None:
+        """Refuse weights that cannot be broadcast against the values, before any weight changes.
+
+        Args:
+            weights: As many as targets.
+            y_true: From `prepare`.
+            where: Of the weights.
+
+        Raises:
+            ShapeError: They do not fit.
+        """
+        shape = self.values_shape(y_true)
+        if shape and weights.shape != shape[: weights.ndim]:
+            match_rank(weights, np.broadcast_to(0.0, shape), where)
+
+    def values_shape(self, y_true: Array) -> tuple[int, ...] | None:
+        """The shape of what `forward` returns for prepared targets; None where only `forward` knows."""
+        return y_true.shape if self.sparse_target else y_true.shape[:-1]
+
     def compute(
         self,
         y_true: Array,
@@ -109,6 +135,7 @@ class Loss(Configurable):
         weights: Array | None = None,
         z: Array | None = None,
         own: bool = True,
+        mask: Array | None = None,
     ) -> tuple[float, Callable[[], Array]]:
         """The reduced loss and a closure for its gradient.
 
@@ -118,12 +145,20 @@ class Loss(Configurable):
             weights: Broadcast against the values, one axis at a time from the left.
             z: Logits of a fused last activation; the gradient is then with respect to them.
             own: Whether `y_pred` comes from the activation that belongs to this loss.
+            mask: True where a value counts, aligned as the weights are; all count if not given.
         """
         if z is None:
             values, backward = self.forward(y_true, y_pred)
+        elif own:
+            values, backward = self.forward_logits(y_true, z, y_pred)
         else:
-            values, backward = self.forward_logits(y_true, z, y_pred if own else None)
-        kept = self.kept(y_true)
+            values, backward = self.forward_foreign(y_true, z, y_pred)
+        kept = self.kept(y_true, values)
+        if values.ndim == 0:
+            values, backward = _for_each(values, backward, weights if mask is None else mask)
+        if mask is not None:
+            kept = _both(mask, kept, values)
+            weights = kept.astype(values.dtype) if weights is None else weights
         count = values.size if kept is None else int(np.count_nonzero(kept))
         if weights is None:
             scale = self._factor(count, count)
@@ -165,6 +200,28 @@ class Loss(Configurable):
     def get_config(self) -> Config:
         """Keras's arguments."""
         return {"name": self.name, "reduction": self.reduction}
+
+    @classmethod
+    def from_config(cls, config: Config) -> Any:
+        """A new loss with the arguments of `get_config`; Keras 2's reduction "auto" is understood."""
+        if config.get("reduction") == "auto":
+            config = config | {"reduction": "sum_over_batch_size"}
+        return super().from_config(config)
+
+
+def _for_each(
+    value: Array, backward: Callable[[Scale], Array], weights: Array | None
+) -> tuple[Array, Callable[[Scale], Array]]:
+    """One value for the whole batch as one for each weight or entry of a mask, as Keras has it."""
+    if weights is None:
+        return value, backward
+    return np.broadcast_to(value, weights.shape), lambda scale: backward(float(np.sum(scale)))
+
+
+def _both(mask: Array, kept: Array | None, values: Array) -> Array:
+    """True where neither a mask nor the loss itself leaves a value out."""
+    mask = np.broadcast_to(match_rank(mask.astype(bool, copy=False), values), values.shape)
+    return mask if kept is None else mask & kept
 
 
 class ClassIndexLoss(Loss):

@@ -57,6 +57,10 @@ class Tversky(Loss):
         divisor = overlap + self.alpha * missed + self.beta * extra + EPSILON
         return divisor, y_true - self.alpha * y_true + self.beta * (1 - y_true)
 
+    def values_shape(self, y_true: Array) -> tuple[int, ...]:
+        """The axes that are not summed over."""
+        return () if self.axis is None else tuple(np.delete(y_true.shape, self.axis).tolist())
+
     def forward(self, y_true: Array, y_pred: Array) -> tuple[Array, Callable[[Scale], Array]]:
         """Gradient (I D' / D - t) / D, with D the divisor."""
         overlap = self._sum(y_true * y_pred)

@@ -190,6 +190,10 @@ class CosineSimilarity(Loss):
         super().__init__(reduction, name)
         self.axis = axis
 
+    def values_shape(self, y_true: Array) -> tuple[int, ...]:
+        """All axes but that of the vectors."""
+        return tuple(np.delete(y_true.shape, self.axis).tolist())
+
     def forward(self, y_true: Array, y_pred: Array) -> tuple[Array, Callable[[Scale], Array]]:
         """With unit vectors t, p and c = sum(t p): gradient (c p - t) / length, 0 for no direction."""
         t, _ = self._unit(y_true)

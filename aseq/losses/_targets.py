@@ -31,7 +31,7 @@ def mean_last(x: Array) -> Array:
     return x[..., 0] if width == 1 else row_sums(x) / width
 
 
-def match_rank(weights: Array, values: Array) -> Array:
+def match_rank(weights: Array, values: Array, where: str = "sample_weight") -> Array:
     """Weights with axes added or dropped at the end so that they broadcast against `values`.
 
     Raises:
@@ -50,7 +50,7 @@ def match_rank(weights: Array, values: Array) -> Array:
         a not in (1, b) for a, b in zip(weights.shape, values.shape, strict=True)
     ):
         raise ShapeError(
-            f"sample_weight: expected one weight a sample or a time step, shape {values.shape} or its first "
+            f"{where}: expected one weight a sample or a time step, shape {values.shape} or its first "
             f"axes, received {original}."
         )
     return weights

@@ -53,7 +53,7 @@ from aseq.metrics._regression import (
     RootMeanSquaredError,
 )
 from aseq.metrics._resolve import CHOSEN, chosen, use_tfjs
-from aseq.registry import Registry
+from aseq.registry import Registry, function_name
 
 if TYPE_CHECKING:
     from aseq.losses import Loss
@@ -229,9 +229,10 @@ def resolve(
         >>> type(resolve("accuracy", (None, 3), (None, 3), MeanSquaredError())).__name__
         'CategoricalAccuracy'
     """
+    identifier = function_name(identifier)
     if not isinstance(identifier, str):
         return get(identifier)
-    if identifier in CHOSEN:
+    if identifier.lower() in CHOSEN:
         metric = chosen(identifier, target_shape, output_shape, loss, flavor)
     else:
         metric = get(identifier)
@@ -247,5 +248,6 @@ def check_known(identifier: Any) -> None:
         Traceback (most recent call last):
         aseq.errors.ConfigError: metric: expected one of ...
     """
-    if not isinstance(identifier, str) or identifier not in CHOSEN:
+    identifier = function_name(identifier)
+    if not isinstance(identifier, str) or identifier.lower() not in CHOSEN:
         get(identifier)

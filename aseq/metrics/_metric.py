@@ -30,7 +30,8 @@ class Metric(Configurable):
 
     Attributes:
         state_names: Attributes that hold what has been gathered.
-        uses_logits: True where `update` takes `z`, the logits of a fused last activation.
+        fuses: Activations of a last layer whose logits `update` takes as `z`.
+        uses_mask: True where the mask of the output weighs, as in Keras for means of a value per sample.
         direction: "up" or "down": where better results lie; None if that is not said.
 
     Examples:
@@ -49,7 +50,8 @@ class Metric(Configurable):
     """
 
     state_names: tuple[str, ...] = ()
-    uses_logits = False
+    fuses: frozenset[str] = frozenset()
+    uses_mask = False
     direction: str | None = None
 
     def __init__(self, name: str | None = None) -> None:
@@ -193,6 +195,8 @@ class MeanMetric(Mean):
         >>> Bias()(np.array([1.0, 2.0]), np.array([2.0, 4.0]))
         1.5
     """
+
+    uses_mask = True
 
     def values(self, y_true: Array, y_pred: Array) -> Array:
         """Numbers, or hits as booleans, with the samples along the first axis."""

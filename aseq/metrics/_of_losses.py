@@ -205,10 +205,14 @@ class Poisson(LossMetric):
 
 
 class _Crossentropy(LossMetric):
-    """A crossentropy; computed from the logits where the last activation is fused, as Keras does."""
+    """A crossentropy; computed from the logits behind a last softmax or sigmoid, as Keras does."""
 
-    uses_logits = True
     arguments: tuple[str, ...]
+
+    @property
+    def fuses(self) -> frozenset[str]:  # type: ignore[override]
+        """Those of the loss."""
+        return self.loss.fuses
 
     def update(
         self, y_true: Array, y_pred: Array, weights: Array | None = None, z: Array | None = None
@@ -219,7 +223,7 @@ class _Crossentropy(LossMetric):
             y_true: Targets.
             y_pred: Outputs of the model.
             weights: One a sample (or a time step), or None.
-            z: What went into the last activation, if it is fused.
+            z: What went into the last activation, if it is a softmax or sigmoid.
         """
         if z is None:
             values = self.loss.forward(y_true, y_pred)[0]

@@ -7,6 +7,7 @@ from typing import TYPE_CHECKING, Any
 from aseq.optimizers import _tfjs, schedules
 from aseq.optimizers._adam import Adam, Adamax, AdamW, Nadam
 from aseq.optimizers._adaptive import Adadelta, Adagrad, Ftrl, RMSprop
+from aseq.optimizers._lamb import Lamb
 from aseq.optimizers._optimizer import Optimizer
 from aseq.optimizers._sgd import SGD, Lion
 from aseq.registry import Registry
@@ -22,6 +23,7 @@ __all__ = [
     "AdamW",
     "Adamax",
     "Ftrl",
+    "Lamb",
     "Lion",
     "Nadam",
     "Optimizer",
@@ -34,14 +36,14 @@ __all__ = [
 _KERAS = Registry(
     "optimizer",
     Optimizer,
-    [SGD, Adadelta, Adagrad, Adam, AdamW, Adamax, Ftrl, Lion, Nadam, RMSprop],
+    [SGD, Adadelta, Adagrad, Adam, AdamW, Adamax, Ftrl, Lamb, Lion, Nadam, RMSprop],
     {"rmsprop": RMSprop, "RMSProp": RMSprop, "adamw": AdamW},
 )
 _TFJS = Registry(
     "tf.js optimizer",
     Optimizer,
     [_tfjs.SGD, _tfjs.Momentum, _tfjs.Adagrad, _tfjs.Adadelta, _tfjs.Adam, _tfjs.Adamax, _tfjs.RMSProp],
-    {"rmsprop": _tfjs.RMSProp},
+    {"rmsprop": _tfjs.RMSProp, "RMSprop": _tfjs.RMSProp},
 )
 
 
@@ -60,8 +62,7 @@ def get(identifier: Any) -> Optimizer:
         'tfjs'
     """
     if isinstance(identifier, dict) and identifier.get("flavor") == "tfjs":
-        config = {_snake(key): value for key, value in (identifier.get("config") or {}).items()}
-        return _TFJS.get({"class_name": identifier.get("class_name", ""), "config": config})
+        return _TFJS.get({"class_name": identifier.get("class_name", ""), "config": identifier.get("config")})
     return _KERAS.get(identifier)
 
 
@@ -74,8 +75,3 @@ def serialize(optimizer: Optimizer) -> Config:
     """
     config: Config = {"class_name": type(optimizer).__name__, "config": optimizer.get_config()}
     return config if optimizer.flavor == "keras" else config | {"flavor": optimizer.flavor}
-
-
-def _snake(key: str) -> str:
-    """tf.js writes learningRate where its own configs, read by Keras, have learning_rate."""
-    return "".join(f"_{letter.lower()}" if letter.isupper() else letter for letter in key)

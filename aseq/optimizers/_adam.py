@@ -8,7 +8,7 @@ from typing import TYPE_CHECKING, Any
 import numpy as np
 
 from aseq.errors import ConfigError
-from aseq.optimizers._optimizer import LearningRate, Optimizer
+from aseq.optimizers._optimizer import LearningRate, Optimizer, checked_epsilon
 
 if TYPE_CHECKING:
     from collections.abc import Sequence
@@ -45,7 +45,8 @@ class Moments(Optimizer):
                 f"{type(self).__name__}: expected beta_1 and beta_2 in [0, 1), received "
                 f"{beta_1!r} and {beta_2!r}."
             )
-        self.beta_1, self.beta_2, self.epsilon = beta_1, beta_2, epsilon
+        self.beta_1, self.beta_2 = beta_1, beta_2
+        self.epsilon = checked_epsilon(epsilon, type(self).__name__)
 
     def slot_scale(self, name: str) -> float:
         """The means are kept without their factors 1 - beta."""

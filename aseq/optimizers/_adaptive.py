@@ -8,7 +8,7 @@ from typing import TYPE_CHECKING, Any
 import numpy as np
 
 from aseq.errors import ConfigError
-from aseq.optimizers._optimizer import LearningRate, Optimizer
+from aseq.optimizers._optimizer import LearningRate, Optimizer, checked_epsilon
 
 if TYPE_CHECKING:
     from collections.abc import Sequence
@@ -51,7 +51,8 @@ class RMSprop(Optimizer):
         super().__init__(learning_rate, **options)
         if not 0 <= rho < 1:
             raise ConfigError(f"RMSprop: expected rho in [0, 1), received {rho!r}.")
-        self.rho, self.momentum, self.epsilon, self.centered = rho, momentum, epsilon, centered
+        self.rho, self.momentum, self.centered = rho, momentum, centered
+        self.epsilon = checked_epsilon(epsilon, type(self).__name__)
         self.slot_names = (
             "velocity",
             *["momentum"] * (momentum > 0),
@@ -130,7 +131,8 @@ class Adagrad(Optimizer):
         **options: Any,
     ) -> None:
         super().__init__(learning_rate, **options)
-        self.initial_accumulator_value, self.epsilon = initial_accumulator_value, epsilon
+        self.initial_accumulator_value = initial_accumulator_value
+        self.epsilon = checked_epsilon(epsilon, type(self).__name__)
 
     def slot_start(self, name: str) -> float:
         """`initial_accumulator_value` for the sum of squares."""
@@ -190,7 +192,8 @@ class Adadelta(Optimizer):
         **options: Any,
     ) -> None:
         super().__init__(learning_rate, **options)
-        self.rho, self.epsilon = rho, epsilon
+        self.rho = rho
+        self.epsilon = checked_epsilon(epsilon, type(self).__name__)
 
     def coefficients(self, lr: float, t: int) -> tuple[float, ...]:
         """Learning rate, rho, 1 - rho and epsilon."""

@@ -12,7 +12,7 @@ from aseq.linalg import in_parts
 from aseq.optimizers import schedules
 from aseq.optimizers._options import Options
 from aseq.optimizers._plan import Plan
-from aseq.registry import Configurable, snake_case
+from aseq.registry import Configurable, argument_names, snake_case
 
 if TYPE_CHECKING:
     from collections.abc import Callable, Iterable, Sequence
@@ -20,7 +20,7 @@ if TYPE_CHECKING:
     from aseq.optimizers._plan import Chunk, Layout
     from aseq.types import Array, Config
 
-__all__ = ["LearningRate", "Optimizer"]
+__all__ = ["LearningRate", "Optimizer", "checked_epsilon"]
 
 LearningRate: TypeAlias = "float | Callable[[int], float]"
 
@@ -165,6 +165,18 @@ class Optimizer(Configurable):
         if options.use_ema:
             options.average(plan, self._slots["average"], update)
 
+    def check_serves(self, params: Array) -> None:
+        """Refuse the parameters of another model than the one this optimizer has stepped.
+
+        Raises:
+            ConfigError: Its slots belong to other parameters.
+        """
+        if self._plan is not None and self._plan.params is not params:
+            raise ConfigError(
+                f"optimizer {self.name!r}: expected the parameters it has stepped before, received those of another "
+                f"model, or of one that was changed. Compile each model with an optimizer of its own."
+            )
+
     def _update(self, plan: Plan, lr: float, t: int) -> None:
         c = plan.numbers(self.coefficients(lr, t))
         keep = None if self.weight_decay is None else plan.number(1 - lr * self.weight_decay)
@@ -304,10 +316,42 @@ class Optimizer(Configurable):
 
     @classmethod
     def from_config(cls, config: Config) -> Any:
-        """A new optimizer with the arguments of `get_config`; Keras 2's `lr` is understood."""
+        """A new optimizer with the arguments of `get_config`.
+
+        Keras 2's `lr` and `decay` are understood, and its `epsilon` of None, which is the default.
+        """
         if "lr" in config:
             config = {"learning_rate": config["lr"], **config}
-        return super().from_config(config)
+        if config.get("epsilon", 0) is None:
+            config = {key: value for key, value in config.items() if key != "epsilon"}
+        optimizer = super().from_config(config)
+        if config.get("decay") and "decay" not in argument_names(cls):
+            optimizer.learning_rate = _decaying(optimizer, config["decay"])
+        return optimizer
+
+
+def checked_epsilon(epsilon: Any, where: str) -> float:
+    """`epsilon` as a float.
+
+    Raises:
+        ConfigError: It is no number.
+    """
+    if isinstance(epsilon, (bool, str)) or epsilon is None or np.ndim(epsilon):
+        raise ConfigError(
+            f"{where}: expected epsilon to be a number, received {epsilon!r}. The default is 1e-7."
+        )
+    return float(epsilon)
+
+
+def _decaying(optimizer: Optimizer, decay: float) -> LearningRate:
+    """Keras 2's lr / (1 + decay steps)."""
+    rate = optimizer.learning_rate
+    if callable(rate):
+        raise ConfigError(
+            f"optimizer {optimizer.name!r}: expected decay with a learning_rate that is a number, received a "
+            f"schedule. Leave one of them out."
+        )
+    return schedules.InverseTimeDecay(rate, 1, decay)
 
 
 def _checked_rate(rate: Any, where: str) -> LearningRate:

@@ -30,6 +30,7 @@ class Scores:
         loss: Of the output; decides what "accuracy" means to tf.js.
         output_shape: Of the model.
         flavor: "keras" or "tfjs".
+        activation: Name of that of the last layer.
     """
 
     def __init__(
@@ -39,12 +40,14 @@ class Scores:
         loss: Loss,
         output_shape: Shape,
         flavor: str,
+        activation: str = "",
     ) -> None:
         self._wanted = list(metrics)
         self._wanted_weighted = list(weighted_metrics)
         self._loss = loss
         self._output_shape = output_shape
         self._flavor = flavor
+        self._activation = activation
         self.loss = metrics_room.Mean("loss")
         self.metrics: list[Metric] | None = None if metrics or weighted_metrics else []
         self.weighted_from = 0
@@ -59,16 +62,17 @@ class Scores:
             batch: Its targets and weights.
             output: Of the model.
             mask: Of the output, as an array of weights, or None.
-            logits: What went into the last activation, where the loss was computed from it.
+            logits: What went into the last activation, where the loss or a metric computes from it.
         """
         self.loss.add(loss, batch.rows)
         if self.metrics is None:
             self.metrics = self._resolve(batch.ys[0].shape)
         for index, metric in enumerate(self.metrics):
-            weights = mask
+            weights = mask if metric.uses_mask else None
             if index >= self.weighted_from and batch.weights[0] is not None:
-                weights = batch.weights[0] if mask is None else mask * match_rank(batch.weights[0], mask)
-            if logits is not None and getattr(metric, "uses_logits", False):
+                given = batch.weights[0]
+                weights = given if weights is None else weights * match_rank(given, weights)
+            if logits is not None and self._activation in metric.fuses:
                 metric.update(batch.ys[0], output, weights, z=logits)  # type: ignore[call-arg]
             else:
                 metric.update(batch.ys[0], output, weights)
@@ -93,21 +97,17 @@ class Scores:
         for metric in self.metrics or ():
             metric.reset()
 
-    def logs(self) -> dict[str, float]:
-        """Loss and metrics over the batches since `reset`, as plain floats.
+    def logs(self) -> dict[str, Any]:
+        """Loss and metrics over the batches since `reset`: floats.
 
-        A metric with several numbers (F1 by class, precision at several thresholds) has a key for each:
-        f1_score_0, f1_score_1, ...
+        A metric with several numbers (F1 by class, precision at several thresholds) is an array.
         """
         if not self.loss.count:
             return {}
-        logs: dict[str, float] = {}
+        logs: dict[str, Any] = {}
         for metric in (self.loss, *(self.metrics or ())):
             value = metric.result()
-            if np.ndim(value) == 0:
-                logs[metric.name] = float(value)
-            else:
-                logs |= {f"{metric.name}_{i}": float(item) for i, item in enumerate(np.ravel(value))}
+            logs[metric.name] = np.array(value) if np.ndim(value) else float(value)
         return logs
 
     def get_state(self) -> list[Config]:

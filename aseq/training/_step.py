@@ -7,15 +7,15 @@ from __future__ import annotations
 
 from typing import TYPE_CHECKING, Any
 
-import numpy as np
-
+from aseq import activations
+from aseq import metrics as metrics_room
 from aseq.layers._core import Activated
-from aseq.losses import match_rank
 from aseq.training._scores import Scores
 
 if TYPE_CHECKING:
     from collections.abc import Callable, Sequence
 
+    from aseq.activations import Activation
     from aseq.losses import Loss
     from aseq.network import Network, Pass
     from aseq.optimizers import Optimizer
@@ -35,6 +35,7 @@ class Step:
         metrics: Identifiers as given to `compile`, never weighted.
         weighted_metrics: Likewise, weighted by sample weights.
         flavor: "keras" or "tfjs": which peer's rules hold where they differ.
+        loss_weights: Factors of the losses; 1 if not given.
     """
 
     def __init__(
@@ -45,6 +46,7 @@ class Step:
         metrics: Sequence[Any] = (),
         weighted_metrics: Sequence[Any] = (),
         flavor: str = "keras",
+        loss_weights: Sequence[float] | None = None,
     ) -> None:
         self.network = network
         self.losses = list(losses)
@@ -52,26 +54,44 @@ class Step:
         self.metrics = list(metrics)
         self.weighted_metrics = list(weighted_metrics)
         self.flavor = flavor
+        self.loss_weights = None if loss_weights is None else list(loss_weights)
         last = [network.nodes[index].layer for index in network.outputs]
-        names = [layer.activation.name if isinstance(layer, Activated) else "" for layer in last]
-        self._fused = {
-            index
-            for index, name, loss in zip(network.outputs, names, self.losses, strict=True)
-            if name in loss.fuses and not getattr(loss, "from_logits", False)
-        }
-        self._own = [
-            getattr(loss, "own_activation", "") == name for name, loss in zip(names, self.losses, strict=True)
+        self._ends = [
+            layer.activation if isinstance(layer, Activated) else activations.linear for layer in last
         ]
+        pairs = list(zip(self._ends, self.losses, strict=True))
+        self._from_logits = [end.name in getattr(loss, "fuses", ()) for end, loss in pairs]
+        self._own = [end.name == getattr(loss, "own_activation", "") for end, loss in pairs]
+        wanted = [self._from_logits[0] or self._metrics_fuse(), *self._from_logits[1:]]
+        self._fused = {index for index, fused in zip(network.outputs, wanted, strict=True) if fused}
+
+    def _metrics_fuse(self) -> bool:
+        """Whether a metric computes from the logits of the first output, whatever the loss does."""
+        shape = self.network.output_shapes[0]
+        return any(
+            self._ends[0].name in metrics_room.resolve(item, shape, shape, self.losses[0], self.flavor).fuses
+            for item in (*self.metrics, *self.weighted_metrics)
+        )
 
     def scores(self) -> Scores:
         """A new, empty record of loss and metrics."""
         return Scores(
-            self.metrics, self.weighted_metrics, self.losses[0], self.network.output_shapes[0], self.flavor
+            self.metrics,
+            self.weighted_metrics,
+            self.losses[0],
+            self.network.output_shapes[0],
+            self.flavor,
+            self._ends[0].name,
         )
 
     def train(self, batch: Batch, scores: Scores) -> None:
-        """Forward, backward, update; the scores are those before the update."""
+        """Forward, backward, update; the scores are those before the update.
+
+        Raises:
+            ConfigError: The optimizer serves another model.
+        """
         network = self.network
+        self.optimizer.check_serves(network.params)
         done = network.forward(batch.xs, True, self._fused)
         loss, gradients = self._loss(done, batch)
         loss += done.penalty
@@ -79,6 +99,8 @@ class Step:
         if network.regularized:
             loss += network.penalty()
             network.add_penalty_gradients()
+        if network.frozen_regularized and self.flavor == "tfjs":  # tf.js counts what does not learn
+            loss += network.penalty(network.frozen_regularized)
         self.optimizer.step(network.params, network.grads, network.ranges, network.layout)
         if network.constrained:
             network.constrain()
@@ -95,22 +117,21 @@ class Step:
     def _loss(self, done: Pass, batch: Batch) -> tuple[float, list[Callable[[], Array]]]:
         total, gradients = 0.0, []
         for k, loss in enumerate(self.losses):
-            weights = self._loss_weights(batch.weights[k], done.masks[k], loss)
+            logits = done.logits[k]
+            z = logits if self._from_logits[k] else None
+            mask = (
+                None if self.flavor == "tfjs" else done.masks[k]
+            )  # tf.js keeps masks from losses and metrics
             value, gradient = loss.compute(
-                batch.ys[k], done.outputs[k], weights, done.logits[k], own=self._own[k]
+                batch.ys[k], done.outputs[k], batch.weights[k], z, own=self._own[k], mask=mask
             )
+            if logits is not None and z is None:  # only a metric wants them
+                gradient = _through(self._ends[k], logits, gradient)
+            if self.loss_weights is not None:
+                value, gradient = _scaled(self.loss_weights[k], value, gradient)
             total += value
             gradients.append(gradient)
         return total, gradients
-
-    def _loss_weights(self, weights: Array | None, mask: Array | None, loss: Loss) -> Array | None:
-        """Sample weights times the mask, scaled so that the mean is one over the unmasked samples."""
-        if mask is None or self.flavor == "tfjs":  # tf.js keeps masks from losses and metrics
-            return weights
-        kept = mask.astype(self.network.dtype)
-        if loss.reduction in ("sum_over_batch_size", "mean"):
-            kept *= mask.size / max(int(np.count_nonzero(mask)), 1)
-        return kept if weights is None else kept * match_rank(weights, kept)
 
     def _score(self, scores: Scores, loss: float, done: Pass, batch: Batch) -> None:
         mask = done.masks[0]
@@ -130,3 +151,18 @@ class Step:
         """Put back what `get_state` returned."""
         self.network.set_state(state["network"])
         self.optimizer.set_state(state["optimizer"])
+
+
+def _through(activation: Activation, z: Array, gradient: Callable[[], Array]) -> Callable[[], Array]:
+    """The gradient with respect to the logits `z`, from that with respect to activation(z)."""
+    return lambda: activation.forward(z)[1](gradient())
+
+
+def _scaled(weight: float, value: float, gradient: Callable[[], Array]) -> tuple[float, Callable[[], Array]]:
+    """A loss and its gradient, times `weight`."""
+
+    def scaled() -> Array:
+        dy = gradient()
+        return dy * dy.dtype.type(weight)
+
+    return value * weight, scaled

@@ -21,6 +21,8 @@ CASES = [
     LayerCase(id="Conv2D-groups", factory=lambda: l.Conv2D(4, 2, groups=2), input_shape=(3, 3, 4)),
     LayerCase(id="Conv2D-pointwise", factory=lambda: l.Conv2D(3, 1, use_bias=False), input_shape=(3, 3, 2)),
     LayerCase(id="Conv2D-channels_first", factory=lambda: l.Conv2D(3, 2, 1, "same", FIRST), input_shape=(2, 4, 3)),
+    LayerCase(id="Conv3D", factory=lambda: l.Conv3D(3, (2, 1, 2)), input_shape=(3, 2, 3, 2)),
+    LayerCase(id="Conv3D-same", factory=lambda: l.Conv3D(2, 2, (1, 2, 1), "same", FIRST, activation="tanh"), input_shape=(2, 2, 3, 3)),
     LayerCase(id="Conv1DTranspose", factory=lambda: l.Conv1DTranspose(3, 3, 2), input_shape=(4, 2)),
     LayerCase(id="Conv1DTranspose-same", factory=lambda: l.Conv1DTranspose(3, 3, 2, "same"), input_shape=(4, 2)),
     LayerCase(id="Conv2DTranspose", factory=lambda: l.Conv2DTranspose(2, 3, 2), input_shape=(3, 2, 2)),

@@ -21,6 +21,7 @@ CORE = [
     LayerCase(id="Dense", factory=lambda: l.Dense(3), input_shape=(4,)),
     LayerCase(id="Dense-relu", factory=lambda: l.Dense(3, "relu"), input_shape=(4,)),
     LayerCase(id="Dense-softmax", factory=lambda: l.Dense(3, "softmax"), input_shape=(4,)),
+    LayerCase(id="Dense-LeakyReLU", factory=lambda: l.Dense(3, l.LeakyReLU(0.1)), input_shape=(4,)),
     LayerCase(id="Dense-bare", factory=lambda: l.Dense(3, use_bias=False), input_shape=(4,)),
     LayerCase(id="Dense-time", factory=lambda: l.Dense(3, "tanh"), input_shape=(5, 4)),
     LayerCase(id="Activation", factory=lambda: l.Activation("tanh"), input_shape=(2, 3)),
@@ -33,6 +34,8 @@ CORE = [
     LayerCase(id="Flatten", factory=l.Flatten, input_shape=(2, 3)),
     LayerCase(id="Flatten-vector", factory=l.Flatten, input_shape=(6,)),
     LayerCase(id="Flatten-channels_first", factory=lambda: l.Flatten("channels_first"), input_shape=(2, 3, 2)),
+    LayerCase(id="Identity", factory=l.Identity, input_shape=(2, 3)),
+    LayerCase(id="ActivityRegularization", factory=lambda: l.ActivityRegularization(0.1, 0.2), input_shape=(2, 3)),
     LayerCase(id="Reshape", factory=lambda: l.Reshape((3, 2)), input_shape=(6,)),
     LayerCase(id="Reshape-inferred", factory=lambda: l.Reshape((2, -1)), input_shape=(2, 6)),
 ]  # fmt: skip
@@ -50,6 +53,7 @@ ACTIVATIONS = [
     LayerCase(id="PReLU", factory=l.PReLU, input_shape=(6,)),
     LayerCase(id="PReLU-shared", factory=lambda: l.PReLU(shared_axes=[1, 2]), input_shape=(3, 2, 4)),
     LayerCase(id="ELU", factory=lambda: l.ELU(0.5), input_shape=(6,)),
+    LayerCase(id="ThresholdedReLU", factory=lambda: l.ThresholdedReLU(0.5), input_shape=(6,)),
     LayerCase(id="Softmax", factory=l.Softmax, input_shape=(5,), masked_rows=False),
     LayerCase(id="Softmax-axis", factory=lambda: l.Softmax(1), input_shape=(3, 2), masked=False),
 ]  # fmt: skip
@@ -98,6 +102,7 @@ SHAPES = [
     LayerCase(id="UpSampling1D", factory=lambda: l.UpSampling1D(3), input_shape=(2, 2)),
     LayerCase(id="UpSampling2D", factory=lambda: l.UpSampling2D((2, 3)), input_shape=(2, 3, 2)),
     LayerCase(id="UpSampling2D-bilinear", factory=lambda: l.UpSampling2D(2, interpolation="bilinear"), input_shape=(2, 3, 2)),
+    LayerCase(id="UpSampling2D-bicubic", factory=lambda: l.UpSampling2D((2, 3), interpolation="bicubic"), input_shape=(2, 3, 2)),
     LayerCase(id="UpSampling2D-channels_first", factory=lambda: l.UpSampling2D(2, "channels_first"), input_shape=(2, 2, 3)),
 ]  # fmt: skip
 
@@ -114,6 +119,14 @@ POOLING = [
     LayerCase(id="AveragePooling2D-overlap", factory=lambda: l.AveragePooling2D(3, 1), input_shape=(4, 5, 2)),
     LayerCase(id="AveragePooling2D-same", factory=lambda: l.AveragePooling2D((2, 3), (1, 2), "same"), input_shape=(4, 5, 2)),
     LayerCase(id="AveragePooling2D-channels_first", factory=lambda: l.AveragePooling2D(data_format="channels_first"), input_shape=(2, 4, 5)),
+    LayerCase(id="MaxPooling3D", factory=lambda: l.MaxPooling3D(2, 1), input_shape=(3, 2, 3, 2)),
+    LayerCase(id="AveragePooling3D", factory=lambda: l.AveragePooling3D(2, padding="same"), input_shape=(3, 2, 3, 2)),
+    LayerCase(id="AdaptiveMaxPooling1D", factory=lambda: l.AdaptiveMaxPooling1D(4), input_shape=(6, 3)),
+    LayerCase(id="AdaptiveMaxPooling2D", factory=lambda: l.AdaptiveMaxPooling2D((2, 3), "channels_first"), input_shape=(2, 5, 4)),
+    LayerCase(id="AdaptiveAveragePooling1D", factory=lambda: l.AdaptiveAveragePooling1D(4), input_shape=(6, 3)),
+    LayerCase(id="AdaptiveAveragePooling2D", factory=lambda: l.AdaptiveAveragePooling2D((2, 3)), input_shape=(5, 4, 2)),
+    LayerCase(id="GlobalMaxPooling3D", factory=l.GlobalMaxPooling3D, input_shape=(2, 3, 2, 2)),
+    LayerCase(id="GlobalAveragePooling3D", factory=l.GlobalAveragePooling3D, input_shape=(2, 3, 2, 2)),
     LayerCase(id="GlobalMaxPooling1D", factory=l.GlobalMaxPooling1D, input_shape=(5, 3)),
     LayerCase(id="GlobalMaxPooling2D", factory=lambda: l.GlobalMaxPooling2D(keepdims=True), input_shape=(3, 4, 2)),
     LayerCase(id="GlobalAveragePooling1D", factory=l.GlobalAveragePooling1D, input_shape=(5, 3), masked_rows=False),

@@ -121,6 +121,27 @@ def focal(t, p, alpha=0.25, gamma=2.0):
     return -(alpha * (1 - p) ** gamma * t * np.log(p)).sum(-1)
 
 
+def embeddings(rng):
+    """Two classes, and vectors of length 1."""
+    x = rng.normal(size=(ROWS, WIDTH))
+    return np.array([3, 3, -1, -1, 3]), x / np.linalg.norm(x, axis=-1, keepdims=True)
+
+
+def circle(t, p, gamma, margin):
+    """One pair at a time."""
+    values = []
+    for i in range(len(t)):
+        near = far = 0.0
+        for j in range(len(t)):
+            d = max(1 - p[i] @ p[j], 0)
+            if t[i] != t[j]:
+                far += np.exp(gamma * max(1 + margin - d, 0) * (1 - margin - d))
+            elif i != j:
+                near += np.exp(-gamma * (margin + d) * (margin - d))
+        values.append(np.log1p(near * far))
+    return np.array(values)
+
+
 def cosine(t, p):
     return -(t * p).sum(-1) / np.linalg.norm(t, axis=-1) / np.linalg.norm(p, axis=-1)
 
@@ -198,8 +219,21 @@ CASES = [
         draw=one_hot_logits, reference=lambda t, z: focal(t, softmax(z), gamma=1.5),
     ),
     LossCase(
+        id="CategoricalFocalCrossentropy-by-class",
+        factory=lambda: o.CategoricalFocalCrossentropy(alpha=np.array([0.1, 0.2, 0.3, 0.4])), draw=one_hot,
+        reference=lambda t, p: focal(t, p) / 0.25 * (t @ [0.1, 0.2, 0.3, 0.4]),
+    ),
+    LossCase(
         id="CategoricalGeneralizedCrossEntropy", factory=lambda: o.CategoricalGeneralizedCrossEntropy(0.7), draw=indices,
         reference=lambda t, p: (1 - p[np.arange(len(t)), t] ** 0.7) / 0.7,
+    ),
+    LossCase(
+        id="Circle", factory=lambda: o.Circle(gamma=3.0, margin=0.3), draw=embeddings, finite=False,
+        reference=lambda t, p: circle(t, p, 3.0, 0.3), exempt={
+            "parts_make_the_whole": "it compares the samples of a batch with each other",
+            "linear_in_weights": "a sample alone has nothing to be compared with",
+            "foreign_classes_refused": "a class is any whole number",
+        },
     ),
     LossCase(id="Hinge", factory=o.Hinge, draw=signs, perfect=lambda t: 2 * t, reference=lambda t, p: np.maximum(0, 1 - t * p).mean(-1)),
     LossCase(

@@ -51,6 +51,23 @@ def adamax(lr, b1=0.9, b2=0.999, epsilon=1e-7):
     return run
 
 
+def lamb(lr, b1=0.9, b2=0.999, eps=1e-7, decay=0.0):
+    """Variable by variable."""
+
+    def run(w, gradients):
+        m, v = np.zeros_like(w), np.zeros_like(w)
+        for t, g in enumerate(gradients, 1):
+            w = w * (1 - lr * decay)
+            m, v = b1 * m + (1 - b1) * g, b2 * v + (1 - b2) * g**2
+            d = m / (1 - b1**t) / (np.sqrt(v / (1 - b2**t)) + eps)
+            for start, stop in ((0, 2), (2, 5), (5, 6)):
+                own = slice(start, stop)
+                w[own] -= lr * np.linalg.norm(w[own]) / np.linalg.norm(d[own]) * d[own]
+        return w
+
+    return run
+
+
 def nadam(lr, b1=0.9, b2=0.999, epsilon=1e-7):
     def run(w, gradients):
         m, v, product = np.zeros_like(w), np.zeros_like(w), 1.0
@@ -171,6 +188,9 @@ def averaged(momentum, every, lr):
 
 
 BY_NORM = {"length_is_irrelevant": "the norm of a longer vector is larger"}
+BY_VARIABLE = {
+    "length_is_irrelevant": "steps are as long as the variables, and a long vector is one variable"
+}
 DECAYS = {"no_gradient_no_step": "decay moves the parameters without a gradient"}
 
 
@@ -227,6 +247,11 @@ CASES = [
         factory=lambda: o.AdamW(0.02), reference=adam(0.02, decay=0.004),
     ),
     OptimizerCase(id="Adamax", factory=lambda: o.Adamax(0.05), reference=adamax(0.05)),
+    OptimizerCase(id="Lamb", factory=lambda: o.Lamb(0.01), reference=lamb(0.01), rosenbrock=1.0, exempt=BY_VARIABLE),
+    OptimizerCase(
+        id="Lamb-decay", rosenbrock=1.0, exempt=DECAYS | BY_VARIABLE,
+        factory=lambda: o.Lamb(0.01, weight_decay=0.05), reference=lamb(0.01, decay=0.05),
+    ),
     OptimizerCase(id="Nadam", factory=lambda: o.Nadam(0.02), reference=nadam(0.02)),
     OptimizerCase(id="Adagrad", factory=lambda: o.Adagrad(0.5), reference=adagrad(0.5)),
     OptimizerCase(id="Adadelta", factory=lambda: o.Adadelta(5.0), reference=adadelta(5.0), rosenbrock=1.0),

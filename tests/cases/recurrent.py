@@ -54,7 +54,7 @@ CASES = [
     row("Bidirectional-stateful", lambda: Bidirectional(GRU(3, stateful=True)), batch_size=3),
     row("TimeDistributed", lambda: TimeDistributed(Dense(2, "tanh"))),
     row("TimeDistributed-dropout", lambda: TimeDistributed(Dropout(0.4))),
-    row("TimeDistributed-statistics", lambda: TimeDistributed(BatchNormalization())),
+    row("TimeDistributed-statistics", lambda: TimeDistributed(BatchNormalization(epsilon=0.1))),
     row("TimeDistributed-gru", lambda: TimeDistributed(GRU(2)), input_shape=(2, 5, 3)),
     row("Embedding", lambda: Embedding(6, 3), input_shape=(4,), classes=6),
     row("Embedding-mask_zero", lambda: Embedding(6, 3, mask_zero=True), input_shape=(4,), classes=6),

@@ -5,7 +5,7 @@ from __future__ import annotations
 import numpy as np
 import pytest
 
-from aseq import losses
+from aseq import activations, losses
 from aseq.errors import ConfigError, DataError, ShapeError
 
 OUTPUT = (None, 3)
@@ -82,6 +82,77 @@ def test_tfjs_hinge_leaves_zeros_alone() -> None:
     y_true, y_pred = np.array([[0.0, 1.0]]), np.array([[0.5, 0.5]])
     assert losses.get("hinge")(y_true, y_pred) == 1.0
     assert losses.get("hinge", flavor="tfjs")(y_true, y_pred) == 0.75
+
+
+# Keras's configs ---------------------------------------------------------------------------------
+
+
+@pytest.mark.parametrize("flavor", ["keras", "tfjs"])
+def test_the_config_of_a_function_is_its_name(flavor: str) -> None:
+    config = {"class_name": "function", "config": "categorical_crossentropy"}
+    assert losses.get(config, flavor=flavor) == losses.get("categorical_crossentropy", flavor=flavor)
+
+
+@pytest.mark.parametrize("flavor", ["keras", "tfjs"])
+def test_the_reduction_of_keras_2(flavor: str) -> None:
+    config = {"class_name": "BinaryCrossentropy", "config": {"reduction": "auto", "label_smoothing": 0.5}}
+    loss = losses.get(config, flavor=flavor)
+    assert (loss.reduction, loss.label_smoothing) == ("sum_over_batch_size", 0.5)
+    with pytest.raises(ConfigError, match="reduction"):
+        losses.BinaryCrossentropy(reduction="auto")
+
+
+@pytest.mark.parametrize(
+    ("y", "p", "kind"),
+    [
+        (np.array([[1], [0]]), np.array([[0.25], [0.5]]), losses.BinaryCrossentropy),
+        (np.array([1, 0]), np.array([[0.25], [0.5]]), losses.BinaryCrossentropy),
+        (np.array([1, 0]), np.array([[0.25, 0.75], [0.5, 0.5]]), losses.SparseCategoricalCrossentropy),
+        (np.array([[1], [0]]), np.array([[0.25, 0.75], [0.5, 0.5]]), losses.SparseCategoricalCrossentropy),
+        (np.array([[0, 1], [1, 0]]), np.array([[0.25, 0.75], [0.5, 0.5]]), losses.CategoricalCrossentropy),
+        (np.array([[1, 0]]), np.array([[[0.25, 0.75], [0.5, 0.5]]]), losses.SparseCategoricalCrossentropy),
+    ],
+)
+@pytest.mark.parametrize("name", ["crossentropy", "ce", "CE", "Crossentropy"])
+def test_crossentropy_is_chosen_by_shapes(name: str, y: np.ndarray, p: np.ndarray, kind: type) -> None:
+    loss, meant = losses.get(name), kind()
+    targets = loss.prepare(y, (None, *p.shape[1:]), np.float64)
+    assert loss(targets, p) == meant(targets, p)
+    value, backward = loss.compute(targets, p)
+    expected, expected_backward = meant.compute(targets, p)
+    assert value == expected
+    assert np.array_equal(backward(), expected_backward())
+    assert loss.values_shape(targets) == meant.values_shape(targets) == p.shape[:-1]
+    assert losses.get(losses.serialize(loss)) == loss
+
+
+# Focal forms -------------------------------------------------------------------------------------
+
+
+def test_binary_focal_crossentropy_behind_a_softmax() -> None:
+    rng = np.random.default_rng(0)
+    z, t = rng.normal(size=(4, 3)), rng.integers(2, size=(4, 3)).astype(float)
+    loss = losses.BinaryFocalCrossentropy(apply_class_balancing=True, gamma=1.5)
+
+    def value(z: np.ndarray) -> float:
+        p, q = activations.softmax(z), activations.sigmoid(z)  # as in Keras: both come from the same logits
+        focus = (1 - t * p - (1 - t) * (1 - p)) ** 1.5 * (0.25 * t + 0.75 * (1 - t))
+        return float((focus * -(t * np.log(q) + (1 - t) * np.log(1 - q))).mean())
+
+    received, backward = loss.compute(t, activations.softmax(z), None, z, own=False)
+    assert received == pytest.approx(value(z))
+    for index in np.ndindex(z.shape):
+        step = np.zeros_like(z)
+        step[index] = 1e-6
+        slope = (value(z + step) - value(z - step)) / 2e-6
+        assert backward()[index] == pytest.approx(slope, rel=1e-5, abs=1e-9)
+    assert not losses.BinaryFocalCrossentropy(from_logits=True).fuses
+
+
+def test_binary_focal_crossentropy_of_no_probabilities() -> None:
+    y_true, y_pred = np.array([[0.0, 1.0]]), np.array([[-0.5, 1.5]])
+    assert np.isnan(losses.BinaryFocalCrossentropy(gamma=1.5)(y_true, y_pred))
+    assert losses.BinaryFocalCrossentropy(gamma=2.0)(y_true, y_pred) == pytest.approx(0, abs=1e-6)
 
 
 # Functions ---------------------------------------------------------------------------------------

@@ -8,6 +8,7 @@ import numpy as np
 import pytest
 
 from aseq import losses
+from aseq.errors import DataError, ShapeError
 
 
 def rows(*values: list[float]) -> np.ndarray:
@@ -103,3 +104,21 @@ def test_ignored_samples_leave_the_mean() -> None:
     value, backward = loss.compute(y, Q[:3])
     assert value == pytest.approx(-(np.log(0.7) + np.log(0.4)) / 2)
     np.testing.assert_array_equal(backward()[1], 0)
+
+
+def test_circle_beside_keras() -> None:
+    embeddings, classes = np.array([[1, 0], [0.6, 0.8], [0, 1], [-0.8, 0.6], [0.8, -0.6]]), [0, 0, 1, 1, 2]
+    each = losses.Circle(reduction="none")(classes, embeddings)
+    np.testing.assert_allclose(each, [38.4, 38.4, 38.4, 1.098612, 0], rtol=2e-6)
+    assert losses.Circle()(classes, embeddings) == pytest.approx(29.074652)  # the last has none of its class
+    assert losses.Circle(gamma=2.0)(classes, embeddings, np.arange(5) + 1) == pytest.approx(3.8012757)
+    whole = losses.Circle(gamma=2.0, margin=0.25, remove_diagonal=False, reduction="none")
+    expected = [2.4516606, 2.4301958, 2.4516606, 1.9525913, 1.8476449]
+    np.testing.assert_allclose(whole(classes, embeddings), expected, rtol=1e-6)
+
+
+def test_circle_refuses_other_targets() -> None:
+    with pytest.raises(ShapeError, match="one class a sample"):
+        losses.Circle().prepare(np.zeros((3, 2)), (None, 2))
+    with pytest.raises(DataError, match=r"whole numbers for classes, received 0\.5"):
+        losses.Circle().prepare(np.array([1, 0.5]), (None, 2))

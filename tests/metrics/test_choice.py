@@ -28,7 +28,9 @@ SPARSE = losses.SparseCategoricalCrossentropy()
     ],
 )
 def test_keras_decides_by_shapes(target: Any, output: Any, kind: str) -> None:
-    for name, suffix in (("accuracy", "Accuracy"), ("acc", "Accuracy"), ("crossentropy", "Crossentropy")):
+    names = {"accuracy": "Accuracy", "acc": "Accuracy", "Accuracy": "Accuracy", "ACC": "Accuracy"}
+    for name, suffix in (names | {"crossentropy": "Crossentropy"}).items():
+        metrics.check_known(name)
         metric = metrics.resolve(name, target, output, BCE)
         assert type(metric).__name__ == kind + suffix
         assert metric.name == name
@@ -59,6 +61,28 @@ def test_tfjs_arithmetic() -> None:
     assert entropy.name == "sparseCategoricalCrossentropy"
     entropy.update(np.array([0]), np.array([[0.0, 1.0]]))
     assert entropy.result() == pytest.approx(-np.log(1e-7))
+
+
+def test_tfjs_precision_knows_no_threshold_and_is_a_mean_of_batches() -> None:
+    precision = metrics.resolve("precision", (None, 2), (None, 2), MSE, "tfjs")
+    assert precision.name == "precision"
+    precision.update(np.array([[1.0, 0.0], [1.0, 0.0]]), np.array([[1.0, 1.0], [0.9, 0.9]]))
+    assert precision.result() == 0.5
+    precision.update(np.array([[1.0, 0.0]]), np.array([[0.9, 0.9]]))
+    assert precision.result() == pytest.approx(1 / 3)
+
+
+def test_arrays_in_configs_of_keras() -> None:
+    weights = {"class_name": "__tensor__", "config": {"value": [1.0, 2.0], "dtype": "float32"}}
+    config = {"multi_label": True, "num_labels": 2, "label_weights": weights}
+    assert metrics.get({"class_name": "AUC", "config": config}).label_weights == [1.0, 2.0]
+
+
+def test_the_config_of_a_function_is_its_name() -> None:
+    config = {"class_name": "function", "config": "mean_squared_error"}
+    metrics.check_known(config)
+    assert type(metrics.get(config)) is metrics.MeanSquaredError
+    assert metrics.resolve(config, (None, 2), (None, 2), MSE).name == "mean_squared_error"
 
 
 @pytest.mark.parametrize(

@@ -101,7 +101,7 @@ def test_crossentropies_from_the_logits_of_a_fused_activation() -> None:
     z = np.array([[0.0, 50.0]], np.float32)
     p = np.array([[0.0, 1.0]], np.float32)
     metric = metrics.SparseCategoricalCrossentropy()
-    assert metric.uses_logits
+    assert "softmax" in metric.fuses
     metric.update(np.array([0]), p, None, z=z)
     assert metric.result() == 50.0
     metric.reset()

@@ -320,6 +320,35 @@ def test_names_of_rmsprop(name: str) -> None:
     assert type(optimizers.get(name)) is optimizers.RMSprop
 
 
+def test_lamb_beside_keras() -> None:
+    """Two variables, one of zeros: it moves as far as the learning rate says."""
+    optimizer, w = optimizers.Lamb(0.1), np.array([3.0, 4.0, 0.0])
+    for gradient in ([1.0, -2.0, 3.0], [0.5, 1.0, -1.0]):
+        optimizer.step(w, np.array(gradient), [(0, 3)], [("a", 0, 2), ("b", 2, 3)])
+    np.testing.assert_allclose(w, [2.1565683, 4.4935184, -0.10999927], rtol=1e-5)
+
+
+def test_the_decay_of_keras_2() -> None:
+    plain = optimizers.get({"class_name": "SGD", "config": {"lr": 0.5, "decay": 0.0}})
+    assert plain.learning_rate == 0.5
+    decaying = optimizers.get({"class_name": "SGD", "config": {"lr": 0.5, "decay": 0.25}})
+    rates = []
+    for _ in range(3):
+        rates.append(decaying.current_learning_rate())
+        decaying.step(np.zeros(1), np.zeros(1), [(0, 1)])
+    assert rates == [0.5 / (1 + 0.25 * t) for t in range(3)]
+    schedule = optimizers.schedules.serialize(optimizers.schedules.ExponentialDecay(0.1, 1, 0.5))
+    with pytest.raises(ConfigError, match="decay with a learning_rate that is a number"):
+        optimizers.get({"class_name": "SGD", "config": {"learning_rate": schedule, "decay": 0.1}})
+
+
+@pytest.mark.parametrize("name", ["Adam", "Adamax", "Nadam", "RMSprop", "Adagrad", "Adadelta"])
+def test_an_epsilon_of_none(name: str) -> None:
+    assert optimizers.get({"class_name": name, "config": {"epsilon": None}}).epsilon == 1e-7
+    with pytest.raises(ConfigError, match="expected epsilon to be a number, received None"):
+        getattr(optimizers, name)(epsilon=None)
+
+
 def test_names_and_old_keys() -> None:
     assert type(optimizers.get("adamw")) is optimizers.AdamW
     assert optimizers.get(optimizers.Lion).learning_rate == 0.001

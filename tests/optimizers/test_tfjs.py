@@ -128,6 +128,10 @@ def test_round_trip(name: str) -> None:
     assert optimizers.serialize(again) == config
 
 
+def test_keras_spelling_of_rmsprop() -> None:
+    assert optimizers.get({"class_name": "RMSprop", "flavor": "tfjs"}).get_config()["decay"] == 0.9
+
+
 def test_a_bare_name_means_keras() -> None:
     assert optimizers.get("adadelta").flavor == "keras"
     with pytest.raises(ConfigError, match=r"tf.js optimizer: expected one of"):
