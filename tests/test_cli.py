@@ -84,6 +84,41 @@ def test_predict_needs_no_label_and_any_order_of_columns(iris, model, capsys):
     assert capsys.readouterr().out == expected
 
 
+@pytest.mark.parametrize("header", [True, False])
+def test_columns_can_be_left_out(iris, capsys, header):
+    """Beside the two features of numbers, one of text before them and one behind the label."""
+    rows = [line.split(",") for line in iris.read_text().splitlines()]
+    wide = [["the name", *rows[0], "note"], *(["x", *row, "y"] for row in rows[1:])]
+    files = {"wide": wide, "bare": [row[:3] + row[4:] for row in wide], "iris": rows}
+    for name, table in files.items():
+        lines = [",".join(row) for row in table]
+        iris.with_name(f"{name}.csv").write_text("\n".join(lines[not header :]) + "\n")
+    wide, bare, saved = (str(iris.with_name(name)) for name in ("wide.csv", "bare.csv", "wide.aseq"))
+    options = [] if header else ["--no-header"]
+    fit = ["fit", wide, "--label", "-2", "--epochs", "12", "--seed", "1", "--save", saved, *options]
+    assert main(fit) == 2
+    first = "'the name'" if header else "column_0"
+    assert f"Leave the column out with --drop {first}, or" in capsys.readouterr().err
+    assert main([*fit, "--drop", "the name" if header else "0", "--drop", "-1"]) == 0
+    assert "2 features" in capsys.readouterr().out
+    assert main(["evaluate", saved, wide]) == 0
+    assert "accuracy 1\n" in capsys.readouterr().out
+    assert main(["predict", saved, wide]) == 0
+    expected = capsys.readouterr().out
+    assert main(["predict", saved, bare]) == 0
+    assert capsys.readouterr().out == expected
+
+
+@pytest.mark.parametrize(
+    ("options", "header"), [([], "prediction,probability"), (["--outputs"], "output_0,output_1,output_2")]
+)
+def test_no_rows_are_a_header_alone(iris, model, capsys, options, header):
+    empty = iris.with_name("empty.csv")
+    empty.write_text("length,width,species\n")
+    assert main(["predict", str(model), str(empty), *options]) == 0
+    assert capsys.readouterr().out == f"{header}\n"
+
+
 def test_files_without_header(tmp_path, capsys):
     saved = str(tmp_path / "digits.aseq")
     assert (
@@ -136,6 +171,17 @@ ERRORS = {
     "too few units": (["fit", "{iris}", "--label", "species", "--layers", "2 softmax"], "3 units"),
     "no such optimizer": (["fit", "{iris}", "--label", "species", "--optimizer", "adamant"], "adamant"),
     "a format to come": (["fit", "{iris}", "--label", "species", "--save", "m.onnx"], "m.onnx"),
+    "no such column to drop": (["fit", "{iris}", "--label", "species", "--drop", "colour"], "--drop: "),
+    "nothing left": (["fit", "{iris}", "--label", "0", "--drop", "1", "--drop", "species"], "to learn from"),
+    "the label dropped": (["fit", "{iris}", "--label", "species", "--drop", "-1"], "keep the label"),
+    "a feature of text": (["fit", "{iris}", "--label", "0"], "line 2, column 'species': expected a number"),
+    "too few fields": (["fit", "{short}", "--label", "b"], "expected 2 fields, received 1."),
+    "a label that turns into text": (
+        ["fit", "{turn}", "--label", "b"],
+        "line 3, column 'b': expected a number",
+    ),
+    "no folder to save to": (["fit", "{iris}", "--label", "species", "--save", "nodir/m.aseq"], "'nodir'"),
+    "no folder to write to": (["predict", "{model}", "{iris}", "-o", "nodir/out.csv"], "'nodir'"),
     "no such model": (["evaluate", "nowhere.aseq", "{iris}"], "nowhere.aseq"),
     "not a model": (["evaluate", "{fake}", "{iris}"], "fake.aseq"),
     "other columns": (["evaluate", "{model}", "{other}"], "other.csv"),
@@ -152,13 +198,18 @@ def test_errors_are_one_line_and_exit_code_2(arguments, says, iris, model, tmp_p
     (tmp_path / "fake.aseq").write_text("not a zip")
     (tmp_path / "other.csv").write_text("height,species\n1,setosa\n")
     (tmp_path / "unknown.csv").write_text("length,width,species\n1,2,tulip\n")
-    names = {"iris": iris, "model": model} | {name: tmp_path / f"{name}.csv" for name in ("other", "unknown")}
+    (tmp_path / "short.csv").write_text("a,b\n1,2\n3\n")
+    (tmp_path / "turn.csv").write_text("a,b\n1,2\n3,red\n")
+    names = {name: tmp_path / f"{name}.csv" for name in ("other", "unknown", "short", "turn")}
+    names |= {"iris": iris, "model": model}
     names["fake"] = tmp_path / "fake.aseq"
     assert main([argument.format(**names) for argument in arguments]) == 2
     captured = capsys.readouterr()
     assert captured.err.count("\n") == 1
     assert captured.err.startswith(f"aseq {arguments[0]}: ")
     assert says in captured.err
+    assert "column_configs" not in captured.err, "which a command line does not have"
+    assert not captured.out, "before anything is trained"
 
 
 @pytest.mark.parametrize(
@@ -168,6 +219,10 @@ def test_errors_are_one_line_and_exit_code_2(arguments, says, iris, model, tmp_p
         ["fit", "x.csv"],
         ["fit", "x.csv", "--label", "y", "--epochs", "0"],
         ["fit", "x.csv", "--label", "y", "--validation-split", "1.5"],
+        ["fit", "x.csv", "--label", "y", "--learning-rate", "-1"],
+        ["fit", "x.csv", "--label", "y", "--learning-rate", "0"],
+        ["fit", "x.csv", "--label", "y", "--learning-rate", "nan"],
+        ["fit", "x.csv", "--label", "y", "--learning-rate", "inf"],
         ["fit", "x.csv", "--label", "y", "--validation", "v.csv", "--validation-split", "0.1"],
         ["paint"],
     ],

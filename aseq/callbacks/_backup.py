@@ -6,7 +6,7 @@ from pathlib import Path
 from typing import TYPE_CHECKING, Any
 
 from aseq.callbacks._callback import Callback
-from aseq.callbacks._files import FILES
+from aseq.callbacks._files import FILES, make_folder
 from aseq.errors import ConfigError, FormatError
 from aseq.saving import read_state, write_state
 
@@ -35,6 +35,7 @@ class BackupAndRestore(Callback):
     Raises:
         ConfigError: `save_freq` is not "epoch".
         FormatError: The backup is damaged, or that of another model; when the fit begins.
+        SourceError: The folder cannot be made, or the backup not be written.
 
     Examples:
         >>> import asyncio, tempfile, aseq
@@ -109,7 +110,7 @@ class BackupAndRestore(Callback):
         await FILES.run(self._write, state)
 
     def _write(self, state: Any) -> None:
-        self.path.parent.mkdir(parents=True, exist_ok=True)
+        make_folder(self.path)
         write_state(self.path, state)
 
     async def on_train_end(self, logs: dict[str, Any] | None = None) -> None:

@@ -7,6 +7,7 @@ times a second and never so often that drawing takes more than a hundredth of th
 from __future__ import annotations
 
 import asyncio
+import importlib
 import sys
 import time
 from contextlib import suppress
@@ -14,6 +15,8 @@ from importlib.util import find_spec
 from typing import TYPE_CHECKING, Any
 
 from anyio.lowlevel import RunVar
+
+from aseq.callbacks._files import FILES
 
 if TYPE_CHECKING:
     from collections.abc import Callable
@@ -23,7 +26,7 @@ if TYPE_CHECKING:
 
     from aseq.callbacks._row import Row
 
-__all__ = ["Board", "Segment", "say"]
+__all__ = ["Board", "Segment", "prepare", "say"]
 
 Segment = tuple[str, str]
 """A piece of a line: text and rich style."""
@@ -33,6 +36,9 @@ INTERVAL = 0.1
 
 SHARE = 0.01
 """Part of the loop's time that drawing may take."""
+
+DISPLAY = ("rich.live", "aseq.callbacks._drawing")
+"""The modules that draw."""
 
 GONE = (OSError, SystemExit)
 """What writing raises when the terminal is gone; rich makes the second of a broken pipe."""
@@ -75,18 +81,22 @@ class Board:
             _BOARDS.set(boards)
         return boards.setdefault(console, cls(console))
 
-    def open(self, row: Row, *, live: bool = False) -> Row:
-        """Add a row, with a label that no other has; draw it if `live` and there is a terminal."""
+    def open(self, row: Row) -> Row:
+        """Add a row, with a label that no other has."""
         taken = {other.label for other, _ in self._rows}
         name, count = row.label, 1
         while row.label in taken:
             count += 1
             row.label = f"{name} #{count}"
-        live = live and _can_draw(self._console)
-        self._rows.append((row, live))
-        if live and self._live is None:
-            self._start()
+        self._rows.append((row, False))
         return row
+
+    def show(self, row: Row) -> None:
+        """Draw a row, too, if there is a terminal."""
+        if _can_draw(self._console):
+            self._rows = [(other, live or other is row) for other, live in self._rows]
+            if self._live is None:
+                self._start()
 
     def close(self, row: Row) -> None:
         """Take a row away; the display ends with its last."""
@@ -167,6 +177,13 @@ class Board:
 _BOARDS: RunVar[dict[Console | None, Board]] = RunVar("aseq progress boards")
 
 
+async def prepare(console: Console | None) -> None:
+    """Import what a display needs, if one might be seen: in a worker thread, since it takes a while at first."""
+    if console is not None or _is_interactive():
+        for name in DISPLAY:
+            await FILES.run(importlib.import_module, name)
+
+
 def say(message: str) -> None:
     """Print a callback's message, above the display if there is one.
 
@@ -193,7 +210,7 @@ def _text(lines: list[list[Segment]]) -> Any:
 def _can_draw(console: Console | None) -> bool:
     """Whether a display would be seen; rich is only imported where it might."""
     if console is None:
-        if not (sys.stdout.isatty() or "ipykernel" in sys.modules):
+        if not _is_interactive():
             return False
         from rich import get_console
 
@@ -201,3 +218,7 @@ def _can_draw(console: Console | None) -> bool:
     if console.is_jupyter:
         return find_spec("ipywidgets") is not None  # what rich draws with there
     return console.is_terminal and not console.is_dumb_terminal
+
+
+def _is_interactive() -> bool:
+    return sys.stdout.isatty() or "ipykernel" in sys.modules

@@ -4,7 +4,7 @@ from __future__ import annotations
 
 import inspect
 import sys
-from typing import TYPE_CHECKING, Any
+from typing import TYPE_CHECKING, Any, TypeAlias
 
 from anyio import CancelScope
 
@@ -12,6 +12,8 @@ from aseq.errors import ConfigError
 
 if TYPE_CHECKING:
     from collections.abc import Callable, Iterable
+
+    _Hook: TypeAlias = tuple[int, Callable[..., Any]]
 
 __all__ = ["HOOKS", "Callback", "CallbackList", "LambdaCallback", "as_callbacks", "attach"]
 
@@ -36,15 +38,22 @@ HOOKS = (
 )
 ALIASES = {"on_batch_begin": "on_train_batch_begin", "on_batch_end": "on_train_batch_end"}
 OTHER_NAMES = {hook: alias for alias, hook in ALIASES.items()}
+ENDS = {hook: hook.replace("_begin", "_end") for hook in HOOKS if hook.endswith("_begin")}
+RUN_ENDS = ("on_train_end", "on_test_end", "on_predict_end")
+BATCH_HOOKS = ("on_train_batch_begin", "on_train_batch_end")
+DUCK = ("on_epoch_end", "set_model", "set_params")
+"""What a callback that is not a `Callback` has at least."""
 
 
 class Callback:
     """Something that hears what a fit, an evaluation or a prediction does.
 
     Override any hook, as a plain function or as `async def`. Hooks are awaited one after the other
-    on the event loop: a slow one holds training up. End hooks run on success, error and cancel.
+    on the event loop: a slow one holds training up. End hooks run on success, error and cancel, also if
+    another callback raises, wherever the begin hook was called.
 
-    A fit leaves its worker thread for the batch hooks of each batch only if some callback has one.
+    A fit leaves its worker thread for the batch hooks of each batch only if some callback has one;
+    `batches_until_wanted` says which batches are worth it.
 
     Attributes:
         model: The model, once the run begins.
@@ -81,6 +90,14 @@ class Callback:
         """Put back what `get_state` returned."""
         for name in self.state_names:
             setattr(self, name, state[name])
+
+    def batches_until_wanted(self) -> int:
+        """In how many training batches a batch hook of this callback wants to be called next.
+
+        A callback that does not want all of them hears of others nevertheless, whenever training
+        leaves its thread: it counts by the batch that its hook is given.
+        """
+        return 1
 
     @property
     def failure(self) -> BaseException | None:
@@ -147,7 +164,7 @@ class LambdaCallback(Callback):
             mean the training batch.
 
     Raises:
-        ConfigError: A name is not a hook.
+        ConfigError: A name is not a hook, or what stands for it is no function.
 
     Examples:
         >>> LambdaCallback(on_epoch_end=lambda epoch, logs: print(epoch)).on_epoch_end(3, {})
@@ -159,8 +176,11 @@ class LambdaCallback(Callback):
             target = ALIASES.get(name, name)
             if target not in HOOKS:
                 raise ConfigError(f"callback: expected hooks out of {', '.join(HOOKS)}, received {name!r}.")
-            if function is not None:
-                attach(self, target, function)
+            if function is None:
+                continue
+            if not callable(function):
+                raise ConfigError(f"callback: expected a function as {name}, received {function!r}.")
+            attach(self, target, function)
 
 
 def attach(callback: Callback, hook: str, function: Callable[..., Any]) -> None:
@@ -186,9 +206,12 @@ class CallbackList:
 
     def __init__(self, callbacks: Any, model: Any, params: dict[str, Any]) -> None:
         self.callbacks = sorted(as_callbacks(callbacks), key=lambda each: getattr(each, "runs_last", False))
-        self._hooks: dict[str, list[tuple[Callback, Callable[..., Any]]]] = {
-            name: [(c, hook) for c in self.callbacks if (hook := _own(c, name)) is not None] for name in HOOKS
-        }
+        self._hooks: dict[str, list[_Hook]] = {name: _hooks(self.callbacks, name) for name in HOOKS}
+        self._come_to: dict[str, int] = {}  # callbacks whose begin hooks have been called, by end hook
+        self._pacers = [
+            getattr(self.callbacks[place], "batches_until_wanted", _every_batch)
+            for place in {place for name in BATCH_HOOKS for place, _ in self._hooks[name]}
+        ]
         self.params = params
         params["callbacks"] = self.callbacks
         self._handled = sys.exception()  # what the caller is dealing with, if anything: not ours
@@ -200,41 +223,66 @@ class CallbackList:
         """Whether some callback wants one of these hooks."""
         return any(self._hooks[name] for name in hooks)
 
+    def batches_until_wanted(self) -> int:
+        """How many training batches may be done before a batch hook has to be called."""
+        return max(1, min((pacer() for pacer in self._pacers), default=sys.maxsize))
+
     async def call(self, hook: str, *args: Any) -> None:
         """Call one hook of all callbacks in order.
 
         Raises:
             Exception: What a hook raises, with a note that names the callback.
         """
-        for callback, function in self._hooks[hook]:
-            await _call(callback, hook, function, args)
+        end = ENDS.get(hook, "")  # a yield has none
+        self._come_to[end] = 0
+        for place, function in self._hooks[hook]:
+            self._come_to[end] = place + 1
+            await self._call(place, hook, function, args)
+        self._come_to[end] = len(self.callbacks)
 
     async def call_all(self, hook: str, *args: Any) -> None:
-        """Like `call`, but every callback is called even if one before it raises; the first error is raised.
+        """Call an end hook of all callbacks whose begin hook was called, even if one before them raises.
 
-        End hooks close files and connections, so a cancelled scope of anyio's waits for them.
+        The first error is raised, unless it is one that ends the run already; those behind it become its
+        notes. End hooks of runs, and those that follow an error, close files and connections: a cancelled
+        scope of anyio's waits for them.
         """
         errors: list[BaseException] = []
         error = sys.exception()
-        self.params["failure"] = None if error is self._handled else error
-        with CancelScope(shield=True):
-            for callback, function in self._hooks[hook]:
+        failure = self.params["failure"] = None if error is self._handled else error
+        with CancelScope(shield=failure is not None or hook in RUN_ENDS) as scope:
+            for place, function in self._hooks[hook]:
+                if place >= self._come_to.get(hook, 0):
+                    break
                 try:
-                    await _call(callback, hook, function, args)
+                    await self._call(place, hook, function, args)
                 except BaseException as error:  # kept until every callback has closed what it holds
                     errors.append(error)
-        if errors:
-            raise errors[0]
+                    scope.shield = True
+        first = _first([failure, *errors] if isinstance(failure, Exception) else errors)
+        if first is not None and first is not failure:
+            raise first
+
+    async def _call(self, place: int, hook: str, function: Callable[..., Any], args: tuple[Any, ...]) -> None:
+        try:
+            result = function(*args)
+            if inspect.isawaitable(result):
+                await result
+        except Exception as error:
+            error.add_note(f"raised by {type(self.callbacks[place]).__name__}.{hook}")
+            raise
 
 
-async def _call(callback: Callback, hook: str, function: Callable[..., Any], args: tuple[Any, ...]) -> None:
-    try:
-        result = function(*args)
-        if inspect.isawaitable(result):
-            await result
-    except Exception as error:
-        error.add_note(f"raised by {type(callback).__name__}.{hook}")
-        raise
+def _every_batch() -> int:
+    return 1
+
+
+def _first(errors: list[BaseException]) -> BaseException | None:
+    """The one to raise, with the others as its notes: a cancellation, which must not get lost, or the first."""
+    ranked = sorted(errors, key=lambda error: isinstance(error, Exception))
+    for error in ranked[1:]:
+        ranked[0].add_note("; ".join([f"then {error!r}", *getattr(error, "__notes__", ())]))
+    return ranked[0] if ranked else None
 
 
 def as_callbacks(callbacks: Any) -> Iterable[Callback]:
@@ -250,14 +298,23 @@ def as_callbacks(callbacks: Any) -> Iterable[Callback]:
     elif isinstance(callbacks, (list, tuple)):
         for callback in callbacks:
             yield from as_callbacks(callback)
-    elif isinstance(callbacks, Callback) or (
-        hasattr(callbacks, "on_epoch_end") and hasattr(callbacks, "set_model")
-    ):
+    elif isinstance(callbacks, type):
+        raise ConfigError(
+            f"callbacks: expected an instance, received the class {callbacks.__name__}. Call it: "
+            f"{callbacks.__name__}()."
+        )
+    elif isinstance(callbacks, Callback) or all(hasattr(callbacks, name) for name in DUCK):
         yield callbacks
     else:
         raise ConfigError(
             f"callbacks: expected a Callback, a dict of hooks or a list of them, received {callbacks!r}."
         )
+
+
+def _hooks(callbacks: list[Callback], hook: str) -> list[_Hook]:
+    """The hook of those callbacks that have it, each with the callback's place in the list."""
+    found = ((place, _own(callback, hook)) for place, callback in enumerate(callbacks))
+    return [(place, own) for place, own in found if own is not None]
 
 
 def _own(callback: Callback, hook: str) -> Callable[..., Any] | None:

@@ -7,7 +7,7 @@ from typing import Any
 
 from aseq.callbacks._board import say
 from aseq.callbacks._callback import attach
-from aseq.callbacks._files import FILES
+from aseq.callbacks._files import FILES, make_folder
 from aseq.callbacks._monitor import MonitorCallback
 from aseq.errors import ConfigError
 from aseq.saving import check_weights_path, codec_for
@@ -29,11 +29,12 @@ class ModelCheckpoint(MonitorCallback):
         save_weights_only: Save the weights with `model.save_weights` (".weights.npz"), else all with
             `model.save`.
         mode: "min", "max", or "auto" to tell from the key.
-        save_freq: "epoch", or a number of batches; then every batch leaves the worker thread.
+        save_freq: "epoch", or a number of batches of the fit.
         initial_value_threshold: The best value to begin with.
 
     Raises:
         ConfigError: `save_freq`, the mode or the path's ending means nothing.
+        SourceError: The file cannot be written; when it is to be.
 
     Examples:
         >>> import asyncio, tempfile, aseq
@@ -76,7 +77,7 @@ class ModelCheckpoint(MonitorCallback):
         self.save_weights_only = save_weights_only
         self.save_freq = save_freq
         self.initial_value_threshold = initial_value_threshold
-        self._epoch = self._batches = 0
+        self._epoch = self._batches = self._told = 0
         if save_freq != "epoch":  # only then does a fit have a hook for each batch
             attach(self, "on_train_batch_end", self._on_batch)
 
@@ -87,10 +88,17 @@ class ModelCheckpoint(MonitorCallback):
 
     def on_epoch_begin(self, epoch: int, logs: dict[str, Any] | None = None) -> None:
         """Note the epoch."""
-        self._epoch = epoch
+        self._epoch, self._told = epoch, 0
+
+    def batches_until_wanted(self) -> int:
+        """As many as are left until the next checkpoint."""
+        if self.save_freq == "epoch":
+            return super().batches_until_wanted()  # those of a subclass
+        return int(self.save_freq) - self._batches % int(self.save_freq)
 
     async def _on_batch(self, batch: int, logs: dict[str, Any] | None = None) -> None:
-        self._batches += 1
+        self._batches += batch + 1 - self._told
+        self._told = batch + 1
         if self._batches % int(self.save_freq) == 0:
             await self._save(logs or {}, batch)
 
@@ -103,7 +111,7 @@ class ModelCheckpoint(MonitorCallback):
         if self.save_best_only and not self._is_best(logs):
             return
         path = self._path(logs, batch)
-        await FILES.run(_make_folder, path)
+        await FILES.run(make_folder, path)
         if self.save_weights_only:
             await self.model.save_weights(path)
         else:
@@ -124,14 +132,8 @@ class ModelCheckpoint(MonitorCallback):
             names["batch"] = batch + 1
         try:
             return self.filepath.format(**names)
-        except (KeyError, IndexError, ValueError) as error:
+        except (KeyError, IndexError, TypeError, ValueError) as error:
             raise ConfigError(
                 f"ModelCheckpoint: expected filepath {self.filepath!r} to name some of {', '.join(names)}, "
                 f"received {error}."
             ) from None
-
-
-def _make_folder(path: str) -> None:
-    folder = os.path.dirname(path)
-    if folder:
-        os.makedirs(folder, exist_ok=True)

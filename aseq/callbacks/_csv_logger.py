@@ -6,8 +6,10 @@ import csv
 from pathlib import Path
 from typing import TYPE_CHECKING, Any
 
+import numpy as np
+
 from aseq.callbacks._callback import Callback
-from aseq.callbacks._files import FILES
+from aseq.callbacks._files import FILES, make_folder
 
 if TYPE_CHECKING:
     import os
@@ -22,9 +24,12 @@ class CSVLogger(Callback):
     "NA" where a value is missing. Every row is on disk before the next epoch begins.
 
     Args:
-        filename: Of the CSV file.
+        filename: Of the CSV file. Its folder is made as needed.
         separator: Between fields.
         append: Add to an existing file, without a second header.
+
+    Raises:
+        SourceError: The folder cannot be made; when the fit begins.
 
     Examples:
         >>> import asyncio, tempfile, aseq
@@ -47,6 +52,7 @@ class CSVLogger(Callback):
     async def on_train_begin(self, logs: dict[str, Any] | None = None) -> None:
         """Begin an empty file, unless it is to be added to."""
         self._keys = None
+        await FILES.run(make_folder, self.filename)
         await FILES.run(self._write, "a" if self.append else "w", None)
 
     async def on_epoch_end(self, epoch: int, logs: dict[str, Any] | None = None) -> None:
@@ -56,7 +62,7 @@ class CSVLogger(Callback):
         logs = logs or {}
         if self._keys is None:
             self._keys = self._columns(logs)
-        await FILES.run(self._write, "a", [epoch, *(logs.get(key, "NA") for key in self._keys)])
+        await FILES.run(self._write, "a", [epoch, *(_field(logs.get(key, "NA")) for key in self._keys)])
 
     def _columns(self, logs: dict[str, Any]) -> list[str]:
         keys = sorted(logs)
@@ -72,3 +78,8 @@ class CSVLogger(Callback):
                 writer.writerow(["epoch", *(self._keys or ())])
             if row is not None:
                 writer.writerow(row)
+
+
+def _field(value: Any) -> Any:
+    """An array as [0.25, 0.5], anything else as it is."""
+    return value.tolist() if isinstance(value, np.ndarray) else value

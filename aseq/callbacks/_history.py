@@ -5,6 +5,7 @@ from __future__ import annotations
 from typing import TYPE_CHECKING, Any
 
 from aseq.callbacks._callback import Callback
+from aseq.callbacks._values import numeric, scalar
 from aseq.callbacks._wording import number
 from aseq.errors import ConfigError
 
@@ -20,7 +21,7 @@ class History(Callback):
     """The logs of each epoch of a fit.
 
     Attributes:
-        history: A list of floats by log key, one an epoch that had the key.
+        history: A list by log key with a float an epoch that had the key; what is no number is kept as it is.
         epoch: The epochs that came to their end, counted from 0.
         params: Of the fit: "epochs", "steps", "verbose" and so on.
         model: The model.
@@ -37,7 +38,7 @@ class History(Callback):
     """
 
     def __init__(self) -> None:
-        self.history: dict[str, list[float]] = {}
+        self.history: dict[str, list[Any]] = {}
         self.epoch: list[int] = []
         self._epochs_of: dict[str, list[int]] = {}
 
@@ -53,14 +54,15 @@ class History(Callback):
             return
         self.epoch.append(epoch)
         for key, value in (logs or {}).items():
-            self.history.setdefault(key, []).append(float(value))
+            one = scalar(value)
+            self.history.setdefault(key, []).append(value if one is None else one)
             self._epochs_of.setdefault(key, []).append(epoch)
 
     def plot(self, keys: Sequence[str] | None = None, *, figure: Figure | None = None) -> Figure:
         """Draw the curves: one panel a measure, training and validation together.
 
         Args:
-            keys: Measures to draw, such as ["loss"]; all if not given.
+            keys: Measures to draw, such as ["loss"]; all that are numbers if not given.
             figure: To draw on, such as `plt.figure()`; a new one, outside pyplot, if not given.
 
         Returns:
@@ -78,19 +80,31 @@ class History(Callback):
         """
         from aseq.callbacks._plot import plot_history
 
-        measures = dict.fromkeys(key.removeprefix("val_") for key in (keys or self.history))
-        known = {key.removeprefix("val_") for key in self.history}
+        curves = self._curves()
+        measures = dict.fromkeys(key.removeprefix("val_") for key in (keys or curves))
+        known = {key.removeprefix("val_") for key in curves}
         if not measures or not known.issuperset(measures):
             raise ConfigError(
                 f"plot: expected measures out of {', '.join(sorted(known)) or 'a history with epochs'}, received "
                 f"{', '.join(measures) or 'none'}."
             )
-        curves = {key: (self._epochs_of.get(key, []), values) for key, values in self.history.items()}
         return plot_history(list(measures), curves, figure)
+
+    def _curves(self) -> dict[str, tuple[list[int], list[Any]]]:
+        """Epochs and values by key, where the values are numbers."""
+        curves: dict[str, tuple[list[int], list[Any]]] = {}
+        for key, values in self.history.items():
+            for epoch, value in zip(self._epochs_of.get(key, []), values, strict=False):
+                if numeric(value):
+                    epochs, drawn = curves.setdefault(key, ([], []))
+                    epochs.append(epoch)
+                    drawn.append(value)
+        return curves
 
     def __repr__(self) -> str:
         count = f"{len(self.epoch)} epoch{'s' * (len(self.epoch) != 1)}"
         curves = [
-            f"{key} {number(values[0])} to {number(values[-1])}" for key, values in self.history.items()
+            f"{key} {number(values[0])} to {number(values[-1])}"
+            for key, (_, values) in self._curves().items()
         ]
         return f"<History of {count}{': ' * bool(curves)}{', '.join(curves)}>"

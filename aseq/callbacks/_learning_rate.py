@@ -3,12 +3,12 @@
 from __future__ import annotations
 
 import inspect
-import numbers
 from typing import TYPE_CHECKING, Any
 
 from aseq.callbacks._board import say
 from aseq.callbacks._callback import Callback
 from aseq.callbacks._monitor import MonitorCallback
+from aseq.callbacks._values import scalar
 from aseq.errors import ConfigError
 
 if TYPE_CHECKING:
@@ -142,13 +142,14 @@ class LearningRateScheduler(Callback):
         rate = self._rate_of(epoch, optimizer.current_learning_rate())
         if inspect.isawaitable(rate):
             rate = await rate
-        if not isinstance(rate, numbers.Real):
+        number = scalar(rate)
+        if number is None:
             raise ConfigError(
                 f"LearningRateScheduler: expected the schedule to return a number for epoch {epoch}, received {rate!r}."
             )
-        optimizer.learning_rate = float(rate)
+        optimizer.learning_rate = number
         if self.verbose:
-            say(f"Epoch {epoch + 1}: setting the learning rate to {float(rate):.4g}")
+            say(f"Epoch {epoch + 1}: setting the learning rate to {number:.4g}")
 
     def on_epoch_end(self, epoch: int, logs: dict[str, Any] | None = None) -> None:
         """Log the epoch's rate."""

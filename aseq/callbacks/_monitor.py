@@ -7,6 +7,7 @@ import warnings
 from typing import TYPE_CHECKING, Any
 
 from aseq.callbacks._callback import Callback
+from aseq.callbacks._values import scalar
 from aseq.errors import ConfigError
 
 if TYPE_CHECKING:
@@ -61,7 +62,7 @@ class MonitorCallback(Callback):
             return None
         logs = logs or {}
         if self.monitor in logs:
-            return float(logs[self.monitor])
+            return self._one_number(logs[self.monitor])
         warnings.warn(
             f"{type(self).__name__}: expected {self.monitor!r} in the logs, received {', '.join(logs) or 'none'}. "
             f"Nothing is done in this epoch.",
@@ -69,6 +70,17 @@ class MonitorCallback(Callback):
             stacklevel=3,
         )
         return None
+
+    def _one_number(self, value: Any) -> float:
+        number = scalar(value)
+        if number is None:
+            shape = getattr(value, "shape", ())
+            raise ConfigError(
+                f"{type(self).__name__}: expected one number to follow, received {self.monitor!r} "
+                f"{f'of shape {shape}' if shape else f'= {value!r}'}. Monitor a metric of one number, such as "
+                f"F1Score(average='macro')."
+            )
+        return number
 
 
 def _sign(owner: str, monitor: str, mode: str) -> int:

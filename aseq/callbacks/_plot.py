@@ -3,7 +3,9 @@
 from __future__ import annotations
 
 import math
-from typing import TYPE_CHECKING
+from typing import TYPE_CHECKING, Any
+
+import numpy as np
 
 from aseq.errors import ConfigError
 
@@ -24,14 +26,14 @@ TRAINING, VALIDATION = "#1f77b4", "#e4572e"
 
 def plot_history(
     measures: Sequence[str],
-    curves: Mapping[str, tuple[Sequence[int], Sequence[float]]],
+    curves: Mapping[str, tuple[Sequence[int], Sequence[Any]]],
     figure: Figure | None = None,
 ) -> Figure:
     """One panel a measure, with its training and its validation curve.
 
     Args:
         measures: Keys without val_.
-        curves: Epochs (from 0) and values by key.
+        curves: Epochs (from 0) and values by key; arrays are drawn as a curve an entry.
         figure: To draw on, or None for a new one.
     """
     columns = min(len(measures), COLUMNS)
@@ -54,10 +56,12 @@ def plot_history(
     return figure
 
 
-def _draw(axes: Axes, epochs: Sequence[int], values: Sequence[float], color: str, name: str) -> None:
+def _draw(axes: Axes, epochs: Sequence[int], values: Sequence[Any], color: str, name: str) -> None:
     numbers = [epoch + 1 for epoch in epochs]
     marker = "o" if len(values) <= 30 else None
-    axes.plot(numbers, values, color=color, label=name, linewidth=1.8, marker=marker, markersize=3.5)
+    for index, curve in enumerate(np.reshape(values, (len(values), -1)).T):
+        label = None if index else name
+        axes.plot(numbers, curve, color=color, label=label, linewidth=1.8, marker=marker, markersize=3.5)
 
 
 def _dress(axes: Axes, measure: str) -> None:

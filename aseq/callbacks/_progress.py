@@ -6,7 +6,7 @@ import asyncio
 import time
 from typing import TYPE_CHECKING, Any
 
-from aseq.callbacks._board import Board
+from aseq.callbacks._board import Board, prepare
 from aseq.callbacks._callback import Callback, as_callbacks
 from aseq.callbacks._row import Row
 from aseq.callbacks._wording import duration, measures
@@ -48,17 +48,17 @@ class ProgressBar(Callback):
         self.console = console
         self._row: Row | None = None
         self._epoch_begun = 0.0
-        self._in_epoch = False
 
     # A fit ------------------------------------------------------------------------------------
 
-    def on_train_begin(self, logs: dict[str, Any] | None = None) -> None:
+    async def on_train_begin(self, logs: dict[str, Any] | None = None) -> None:
         """Open a row."""
-        self._open("fit", epoch=self.params.get("initial_epoch", 0), epochs=self.params.get("epochs", 1))
+        await self._open(
+            "fit", epoch=self.params.get("initial_epoch", 0), epochs=self.params.get("epochs", 1)
+        )
 
     def on_epoch_begin(self, epoch: int, logs: dict[str, Any] | None = None) -> None:
         """Count from 0 again."""
-        self._in_epoch = True
         self._epoch_begun = time.perf_counter()
         if self._row is not None:
             self._row.begin_epoch(epoch)
@@ -72,25 +72,23 @@ class ProgressBar(Callback):
         """Write the epoch's line."""
         row = self._row
         if row is not None:
-            row.checked, self._in_epoch = None, False
+            row.checked = None
             self._write(row, logs)
             if row.total is None and self.failure is None:
                 row.total = row.done or None
 
     def on_train_end(self, logs: dict[str, Any] | None = None) -> None:
-        """Take the row away; an epoch that another callback's error has ended has no line yet."""
-        if self._in_epoch and self._row is not None:
-            self._write(self._row, dict(self._row.logs))
+        """Take the row away."""
         self._close()
 
     # Evaluation, in a fit or alone, and prediction ------------------------------------------------
 
-    def on_test_begin(self, logs: dict[str, Any] | None = None) -> None:
+    async def on_test_begin(self, logs: dict[str, Any] | None = None) -> None:
         """Open a row, or note that the fit validates."""
         if self._row is not None:
             self._row.checked = 0
         else:
-            self._open("evaluate")
+            await self._open("evaluate")
 
     def on_test_yield(self, batch: int, logs: dict[str, Any] | None = None) -> None:
         """Note the running values."""
@@ -105,9 +103,9 @@ class ProgressBar(Callback):
             self._write(self._row, logs)
             self._close()
 
-    def on_predict_begin(self, logs: dict[str, Any] | None = None) -> None:
+    async def on_predict_begin(self, logs: dict[str, Any] | None = None) -> None:
         """Open a row."""
-        self._open("predict")
+        await self._open("predict")
 
     def on_predict_yield(self, batch: int, logs: dict[str, Any] | None = None) -> None:
         """Note how many batches have been done."""
@@ -121,9 +119,8 @@ class ProgressBar(Callback):
 
     # The row ----------------------------------------------------------------------------------
 
-    def _open(self, kind: str, **where: Any) -> None:
+    async def _open(self, kind: str, **where: Any) -> None:
         self._close()
-        self._in_epoch = False
         row = Row(
             getattr(self.model, "name", "model"),
             kind,
@@ -132,7 +129,11 @@ class ProgressBar(Callback):
             **where,
         )
         self._epoch_begun = time.perf_counter()
-        self._row = Board.here(self.console).open(row, live=self.live)
+        board = Board.here(self.console)
+        self._row = board.open(row)
+        if self.live:
+            await prepare(self.console)
+            board.show(row)
 
     def _close(self) -> None:
         row, self._row = self._row, None

@@ -7,6 +7,8 @@ import json
 import warnings
 from typing import TYPE_CHECKING, Any
 
+import numpy as np
+
 from aseq.callbacks._callback import Callback
 from aseq.callbacks._files import FILES
 
@@ -58,7 +60,7 @@ class RemoteMonitor(Callback):
         aiohttp = await FILES.run(importlib.import_module, "aiohttp")  # takes a while the first time
         await self._close()
         self._session = aiohttp.ClientSession(
-            headers=self.headers, timeout=aiohttp.ClientTimeout(total=self.timeout)
+            headers=self.headers, timeout=aiohttp.ClientTimeout(total=self.timeout), json_serialize=_json
         )
 
     async def on_epoch_end(self, epoch: int, logs: dict[str, Any] | None = None) -> None:
@@ -68,7 +70,7 @@ class RemoteMonitor(Callback):
         if self._session is None or self.failure is not None:
             return
         message = {"epoch": epoch, **(logs or {})}
-        body: dict[str, Any] = {"data": {self.field: json.dumps(message)}}
+        body: dict[str, Any] = {"data": {self.field: _json(message)}}
         if self.send_as_json:
             body = {"json": message}
         try:
@@ -89,3 +91,12 @@ class RemoteMonitor(Callback):
         session, self._session = self._session, None
         if session is not None:
             await session.close()
+
+
+def _json(message: Any) -> str:
+    return json.dumps(message, default=_plain)
+
+
+def _plain(value: Any) -> Any:
+    """NumPy's numbers and arrays as Python's; in words what JSON does not know."""
+    return value.tolist() if isinstance(value, (np.generic, np.ndarray)) else str(value)

@@ -4,11 +4,15 @@ from __future__ import annotations
 
 import importlib
 import os
+import sys
 import time
 from typing import TYPE_CHECKING, Any
 
+import numpy as np
+
 from aseq.callbacks._callback import Callback, attach
 from aseq.callbacks._files import FILES
+from aseq.callbacks._values import numeric
 from aseq.errors import ConfigError
 
 if TYPE_CHECKING:
@@ -31,8 +35,8 @@ class TensorBoard(Callback):
         write_graph: Not supported; here for programs that pass it.
         write_images: Not supported; here for programs that pass it.
         write_steps_per_second: Write epoch_steps_per_second, too.
-        update_freq: "epoch", "batch", or a number of batches: how often to write. Other than
-            "epoch", every batch leaves the worker thread.
+        update_freq: "epoch", "batch", or a number of batches: how often to write. With "batch",
+            every batch leaves the worker thread.
         profile_batch: Not supported; 0.
         embeddings_freq: Not supported; 0.
         embeddings_metadata: Not supported; None.
@@ -69,7 +73,7 @@ class TensorBoard(Callback):
         self.update_freq = update_freq
         self._every = _every(update_freq)
         self._writers: dict[str, SummaryWriter] = {}
-        self._steps = self._epoch_steps = 0
+        self._steps = self._epoch_steps = 0  # batches of the fit, and of those before this epoch
         self._begun = 0.0
         if self._every or write_steps_per_second:
             attach(self, "on_train_batch_end", self._on_batch)
@@ -88,8 +92,14 @@ class TensorBoard(Callback):
         """Begin to count."""
         self._begun, self._epoch_steps = time.perf_counter(), self._steps
 
+    def batches_until_wanted(self) -> int:
+        """As many as are left until the next writing; to count them, any burst's end will do."""
+        if self._every:
+            return self._every - self._steps % self._every
+        return sys.maxsize if self.write_steps_per_second else super().batches_until_wanted()
+
     async def _on_batch(self, batch: int, logs: dict[str, Any] | None = None) -> None:
-        self._steps += 1
+        self._steps = self._epoch_steps + batch + 1
         if self._every and self._steps % self._every == 0:
             values = {f"batch_{key}": value for key, value in (logs or {}).items()}
             await FILES.run(self._write, "train", values, self._steps)
@@ -116,10 +126,14 @@ class TensorBoard(Callback):
             self._writers[folder] = SummaryWriter(os.path.join(self.log_dir, folder), flush_secs=5)
         return self._writers[folder]
 
-    def _write(self, folder: str, values: Mapping[str, float], step: int) -> None:
+    def _write(self, folder: str, values: Mapping[str, Any], step: int) -> None:
+        """One curve a number: those of an array have its tag and their index; what is no number is left out."""
         writer = self._writer(folder)
         for tag, value in values.items():
-            writer.add_scalar(tag, value, step)
+            if not numeric(value):
+                continue
+            for index, item in enumerate(np.ravel(np.asarray(value, float))):
+                writer.add_scalar(f"{tag}_{index}" if np.ndim(value) else tag, item, step)
         writer.flush()
 
     def _write_histograms(self, named: list[tuple[str, Any]], epoch: int) -> None:
@@ -150,7 +164,7 @@ def _every(update_freq: str | int) -> int:
     )
 
 
-def _sorted_out(logs: Mapping[str, float]) -> tuple[dict[str, float], dict[str, float]]:
+def _sorted_out(logs: Mapping[str, Any]) -> tuple[dict[str, Any], dict[str, Any]]:
     """The epoch's values of training and of validation, with Keras's tags."""
     train = {f"epoch_{key}": value for key, value in logs.items() if not key.startswith("val_")}
     validation = {

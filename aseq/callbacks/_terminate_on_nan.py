@@ -7,6 +7,7 @@ from typing import Any
 
 from aseq.callbacks._board import say
 from aseq.callbacks._callback import Callback
+from aseq.callbacks._values import scalar
 from aseq.errors import DataError
 
 __all__ = ["TerminateOnNaN"]
@@ -50,8 +51,8 @@ class TerminateOnNaN(Callback):
         self._look(f"epoch {epoch + 1}", logs)
 
     def _look(self, where: str, logs: dict[str, Any] | None) -> None:
-        loss = (logs or {}).get("loss", 0.0)
-        if self._stopped or self.failure is not None or math.isfinite(loss):
+        loss = scalar((logs or {}).get("loss"))
+        if self._stopped or self.failure is not None or loss is None or math.isfinite(loss):
             return
         self._stopped = True
         if self.raise_error:

@@ -3,7 +3,11 @@
 from __future__ import annotations
 
 import math
-from typing import TYPE_CHECKING
+from typing import TYPE_CHECKING, Any
+
+import numpy as np
+
+from aseq.callbacks._values import numeric
 
 if TYPE_CHECKING:
     from collections.abc import Mapping
@@ -11,30 +15,33 @@ if TYPE_CHECKING:
 __all__ = ["byte_size", "clock", "duration", "measures", "number", "rate"]
 
 
-def number(value: float) -> str:
-    """Four significant digits, always as many.
+def number(value: Any) -> str:
+    """Four significant digits, always as many; of an array those of its mean, as Keras shows it.
 
     Examples:
-        >>> [number(v) for v in (0.95, 0.00012345, 0.00001, 1234.5, 123456, float("nan"))]
-        ['0.9500', '0.0001234', '1.000e-05', '1234', '1.235e+05', 'nan']
+        >>> [number(v) for v in (0.95, 0.00012345, 0.00001, 1234.5, 123456, float("nan"), np.array([0, 1]))]
+        ['0.9500', '0.0001234', '1.000e-05', '1234', '1.235e+05', 'nan', '0.5000']
     """
+    value = float(np.mean(value) if np.ndim(value) else value)
     if value == 0 or not math.isfinite(value):
         return f"{value:.4g}"
     return f"{value:#.4g}".rstrip(".")
 
 
-def measures(logs: Mapping[str, float]) -> list[tuple[str, str]]:
-    """The values of the logs, each behind its key: pieces of text and their styles.
+def measures(logs: Mapping[str, Any]) -> list[tuple[str, str]]:
+    """The numbers of the logs, each behind its key: pieces of text and their styles.
 
     Examples:
-        >>> measures({"loss": 0.5, "val_loss": float("nan")})
+        >>> measures({"loss": 0.5, "note": "what is no number is left out", "val_loss": float("nan")})
         [('loss ', 'dim'), ('0.5000', ''), ('  ', ''), ('val_loss ', 'dim'), ('nan', 'bold red')]
     """
     pieces: list[tuple[str, str]] = []
     for key, value in logs.items():
+        if not numeric(value):
+            continue
         pieces += [
             (f"{key} ", "dim"),
-            (number(value), "" if math.isfinite(value) else "bold red"),
+            (number(value), "" if np.isfinite(np.asarray(value, float)).all() else "bold red"),
             ("  ", ""),
         ]
     return pieces[:-1]

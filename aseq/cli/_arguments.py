@@ -3,6 +3,7 @@
 from __future__ import annotations
 
 import argparse
+import math
 from typing import TYPE_CHECKING
 
 from aseq._version import __version__
@@ -56,6 +57,13 @@ def _fit_arguments(fit: argparse.ArgumentParser) -> None:
     fit.add_argument(
         "--label", required=True, metavar="COLUMN", help="name or index (-1: the last) of the target"
     )
+    fit.add_argument(
+        "--drop",
+        action="append",
+        default=[],
+        metavar="COLUMN",
+        help="leave a column out, such as one of text; may be given several times",
+    )
     fit.add_argument("--no-header", action="store_true", help="the first row is data")
     fit.add_argument(
         "--layers",
@@ -64,7 +72,7 @@ def _fit_arguments(fit: argparse.ArgumentParser) -> None:
     )
     fit.add_argument("--loss", help="such as mse; chosen by the label if not given")
     fit.add_argument("--optimizer", default="adam", help="default: adam")
-    fit.add_argument("--learning-rate", type=float, metavar="RATE", help="that of the optimizer if not given")
+    fit.add_argument("--learning-rate", type=_rate, metavar="RATE", help="that of the optimizer if not given")
     fit.add_argument("--epochs", type=_count, default=10, metavar="N", help="default: 10")
     fit.add_argument("--batch-size", type=_count, default=32, metavar="N", help="default: 32")
     held = fit.add_mutually_exclusive_group()
@@ -110,6 +118,14 @@ def _share(text: str) -> float:
     return number
 
 
+def _rate(text: str) -> float:
+    number = float(text)
+    if not 0 < number < math.inf:
+        raise argparse.ArgumentTypeError(f"expected a number above 0, received {text}")
+    return number
+
+
 _count.__name__ = "whole number"  # argparse shows it: invalid whole number value: 'x'
 _seed.__name__ = "whole number"
 _share.__name__ = "number"
+_rate.__name__ = "number"

@@ -4,6 +4,8 @@ from __future__ import annotations
 
 from typing import TYPE_CHECKING
 
+import numpy as np
+
 from aseq.cli._table import Table
 from aseq.models import load_model
 
@@ -20,4 +22,4 @@ async def run(arguments: argparse.Namespace) -> None:
     batches = table.batches(arguments.data, arguments.batch_size)
     logs = await model.evaluate_dataset(batches, verbose=0, return_dict=True)
     for name, value in logs.items():
-        print(f"{name} {value:.6g}")
+        print(name, *(f"{number:.6g}" for number in np.ravel(value)))

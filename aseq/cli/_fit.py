@@ -11,7 +11,7 @@ from aseq.cli._network import parse_layers
 from aseq.cli._table import survey
 from aseq.errors import ConfigError, DataError
 from aseq.models import Sequential
-from aseq.saving import codec_for
+from aseq.saving import check_folder, codec_for
 
 if TYPE_CHECKING:
     import argparse
@@ -28,11 +28,12 @@ async def run(arguments: argparse.Namespace) -> None:
     """Look at the data once, then train, and save if asked."""
     if arguments.save:
         codec_for(arguments.save)
+        check_folder(arguments.save)
     if arguments.data == "-":
         raise ConfigError("expected a file or URL, standard input can be read only once. Save it to a file.")
     loss = arguments.loss
     classify = None if loss is None else "crossentropy" in loss.lower()
-    found = await survey(arguments.data, arguments.label, not arguments.no_header, classify)
+    found = await survey(arguments.data, arguments.label, not arguments.no_header, classify, arguments.drop)
     model = _compiled(found, arguments)
     print(f"{arguments.data}: {_described(found.table, found.rows)}")
     train, validation = _datasets(found, arguments)
@@ -95,7 +96,8 @@ def _datasets(found: Survey, arguments: argparse.Namespace) -> tuple[Dataset, Da
 
 
 def _described(table: Table, rows: int) -> str:
-    found = f"{rows:,} rows, {len(table.features)} features, {table.label!r} to learn"
+    features = len(table.features)
+    found = f"{rows:,} rows, {features} feature{'s' * (features != 1)}, {table.label!r} to learn"
     if table.classes is None:
         return f"{found}, a quantity"
     shown = ", ".join(map(str, table.classes[:10]))

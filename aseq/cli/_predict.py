@@ -4,9 +4,12 @@ from __future__ import annotations
 
 import csv
 import io
+import math
 import sys
 from contextlib import AsyncExitStack, aclosing
 from typing import TYPE_CHECKING, Any, TextIO
+
+import numpy as np
 
 from aseq.cli._table import Table
 from aseq.compute import Lane
@@ -40,6 +43,9 @@ async def run(arguments: argparse.Namespace) -> None:
             flat = outputs.reshape(len(outputs), -1)
             await OUTPUT.run(_write, file, flat, classes, not rows)
             rows += len(flat)
+        if not rows:
+            none = np.empty((0, math.prod(units or 1 for units in model.output_shape[1:])), np.float32)
+            await OUTPUT.run(_write, file, none, classes, True)
         await OUTPUT.run(file.flush)
     if arguments.output:
         print(f"{rows:,} predictions written to {arguments.output}")

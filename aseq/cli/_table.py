@@ -3,15 +3,18 @@
 from __future__ import annotations
 
 import dataclasses
+import shlex
 from typing import TYPE_CHECKING, Any
 
 import numpy as np
 
 from aseq import data
-from aseq.errors import ConfigError, DataError
+from aseq.errors import ConfigError, DataError, ParseError
 from aseq.layers import Normalization
 
 if TYPE_CHECKING:
+    from collections.abc import Sequence
+
     from aseq.data import Dataset
     from aseq.types import Array
 
@@ -29,10 +32,11 @@ class Table:
 
     Attributes:
         label: Name of the target column.
-        features: Names of the other columns, in file order.
+        features: Names of the columns to learn from, in file order.
         has_header: Whether the first row holds names.
         mean: Of each feature.
         classes: Distinct values of the label, for a classification.
+        dropped: Names of the columns that are left out.
     """
 
     label: str
@@ -40,6 +44,7 @@ class Table:
     has_header: bool
     mean: list[float]
     classes: list[Any] | None = None
+    dropped: list[str] = dataclasses.field(default_factory=list)
 
     @classmethod
     def of_model(cls, name: str, metadata: dict[str, Any]) -> Table:
@@ -58,8 +63,7 @@ class Table:
 
     def rows(self, source: str) -> Dataset:
         """Pairs (x, y), as they are in the file."""
-        configs = {self.label: self._label_config()}
-        return data.csv(source, has_header=self.has_header, label=self.label, column_configs=configs)
+        return _rows(source, self.has_header, self.label, self._label_config(), self.features)
 
     def prepare(self, x: Array, y: Array) -> tuple[Array, Array]:
         """A batch as the network takes it.
@@ -90,8 +94,9 @@ class Table:
         features = self.features
         if not self.has_header:  # names are positions: without the label they move up
             names = await data.csv(source, has_header=False).column_names()
-            if len(names) == len(features):
-                features = names
+            if len(names) == len(features) + len(self.dropped):
+                label = _position(self.label)
+                features = [names[at - (at > label)] for at in map(_position, features)]
         rows = self._columns(source, features)
 
         def filled(columns: dict[str, Array]) -> Array:
@@ -129,7 +134,9 @@ class Survey:
     normalization: Normalization
 
 
-async def survey(source: str, label: str, has_header: bool, classify: bool | None) -> Survey:
+async def survey(
+    source: str, label: str, has_header: bool, classify: bool | None, drop: Sequence[str] = ()
+) -> Survey:
     """Look through a file once.
 
     Args:
@@ -137,29 +144,38 @@ async def survey(source: str, label: str, has_header: bool, classify: bool | Non
         label: Name or index of the target column.
         has_header: Whether the first row holds names.
         classify: Whether the label is a class; None to judge by its values.
+        drop: Names or indices of the columns to leave out.
 
     Raises:
-        ConfigError: There is no such column.
+        ConfigError: There is no such column, or none is left to learn from.
         DataError: There is nothing in the file.
+        ParseError: A feature is no number.
     """
     first = await data.csv(source, has_header=has_header).take(1).to_list()
     if not first:
         raise DataError(f"{source}: expected at least one row, received none.")
     names = list(first[0])
-    label = _column(source, names, label)
+    label = _column("--label", source, names, label)
+    dropped = list(dict.fromkeys(_column("--drop", source, names, name) for name in drop))
+    features = [name for name in names if name != label and name not in dropped]
+    if label in dropped or (dropped and not features):
+        raise ConfigError(
+            f"--drop: expected to keep the label and a column to learn from, received {', '.join(drop)}."
+        )
     is_text = isinstance(first[0][label], str)
-    configs = {label: {"dtype": "category"}} if is_text else None
-    rows = data.csv(source, has_header=has_header, label=label, column_configs=configs)
+    rows = _rows(source, has_header, label, {"dtype": "category" if is_text else "float32"}, features)
     look = _Look()
-    await rows.batch(1024).map(look.at).for_each(_nothing)
+    try:
+        await rows.batch(1024).map(look.at).for_each(_nothing)
+    except ParseError as error:
+        raise _with_way_out(error, features) from None
     classes: list[Any] | None = None
     if is_text:
         classes = rows.categories[label]
     elif look.labels is not None and classify is not False:
         classes = [int(value) for value in sorted(look.labels)]
     mean, variance = look.moments(source)
-    features = [name for name in names if name != label]
-    table = Table(label, features, has_header, mean.tolist(), classes)
+    table = Table(label, features, has_header, mean.tolist(), classes, dropped)
     return Survey(table, look.rows, Normalization(mean=mean, variance=variance))
 
 
@@ -208,14 +224,38 @@ def _class_numbers(y: Array, classes: Array, label: str) -> Array:
     return numbers
 
 
-def _column(source: str, names: list[str], wanted: str) -> str:
+def _with_way_out(error: ParseError, features: list[str]) -> ParseError:
+    """The error, and what can be done on the command line if a feature is text."""
+    if error.column not in features or not error.problem.startswith("expected a number"):
+        return error  # a row with too few fields, say
+    option = f"--drop {shlex.quote(str(error.column))}"
+    problem = f"{error.problem} Leave the column out with {option}, or turn its texts into numbers first."
+    return ParseError(error.source, problem, line=error.line, column=error.column)
+
+
+def _rows(
+    source: str, has_header: bool, label: str, label_config: dict[str, Any], features: list[str]
+) -> Dataset:
+    """Pairs (x, y) of a file, as they are in it."""
+    configs = {**{name: {"dtype": "float32"} for name in features}, label: label_config}
+    return data.csv(
+        source, has_header=has_header, label=label, column_configs=configs, configured_columns_only=True
+    )
+
+
+def _position(name: str) -> int:
+    """Where a column stands in a file without a header."""
+    return int(name.removeprefix("column_"))
+
+
+def _column(option: str, source: str, names: list[str], wanted: str) -> str:
     if wanted in names:
         return wanted
     try:
         return names[int(wanted)]
     except (ValueError, IndexError):
         raise ConfigError(
-            f"--label: {source} has the {len(names)} columns {_some(names)}, received {wanted!r}. "
+            f"{option}: {source} has the {len(names)} columns {_some(names)}, received {wanted!r}. "
             f"Give one of these names, or an index."
         ) from None
 

@@ -8,10 +8,38 @@ from contextlib import contextmanager
 from pathlib import Path
 from typing import TYPE_CHECKING
 
+from aseq.errors import SourceError
+
 if TYPE_CHECKING:
     from collections.abc import Iterator
 
-__all__ = ["atomic_path"]
+__all__ = ["atomic_path", "check_folder"]
+
+
+def check_folder(path: str | os.PathLike[str]) -> None:
+    """Refuse a path that no file can be written to, before there is anything to write.
+
+    Raises:
+        SourceError: Its folder is missing or may not be written to, or it is a folder itself.
+
+    Examples:
+        >>> check_folder("nowhere/digits.aseq")
+        Traceback (most recent call last):
+        aseq.errors.SourceError: nowhere/digits.aseq: expected a folder to write it into, there is no 'nowhere'. ...
+    """
+    target = Path(path)
+    folder = target.parent
+    if target.is_dir():
+        raise SourceError(str(path), "expected a file to write, this is a folder. Choose another.")
+    if not folder.is_dir():
+        problem = f"there is no {str(folder)!r}"
+    elif not os.access(folder, os.W_OK | os.X_OK):
+        problem = f"{str(folder)!r} may not be written to"
+    else:
+        return
+    raise SourceError(
+        str(path), f"expected a folder to write it into, {problem}. Make the folder first, or choose another."
+    )
 
 
 @contextmanager
@@ -23,6 +51,9 @@ def atomic_path(path: str | os.PathLike[str]) -> Iterator[Path]:
     Args:
         path: Where the file shall be in the end.
 
+    Raises:
+        SourceError: No file can be there.
+
     Examples:
         >>> import tempfile
         >>> folder = tempfile.TemporaryDirectory()
@@ -33,6 +64,7 @@ def atomic_path(path: str | os.PathLike[str]) -> Iterator[Path]:
         '1 2 3'
         >>> folder.cleanup()
     """
+    check_folder(path)
     target = Path(path)
     unfinished = target.with_name(f".{target.name}.{secrets.token_hex(6)}.part")
     try:

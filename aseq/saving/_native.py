@@ -33,6 +33,7 @@ def write(path: Path, artifacts: ModelArtifacts) -> None:
 
     Raises:
         ConfigError: A config holds something that JSON has no word for.
+        SourceError: The folder is missing, or may not be written to.
         OSError: The file cannot be written.
     """
     optimizer = dict(artifacts.optimizer or {})

@@ -25,6 +25,7 @@ def write_state(path: Path, state: Any) -> None:
     """Write a state, atomically.
 
     Raises:
+        SourceError: The folder is missing, or may not be written to.
         OSError: The file cannot be written.
 
     Examples:

@@ -37,6 +37,7 @@ def write_weights(path: Path, weights: Sequence[tuple[str, Array]]) -> None:
     """Write names such as "dense/kernel" and their arrays, atomically.
 
     Raises:
+        SourceError: The folder is missing, or may not be written to.
         OSError: The file cannot be written.
 
     Examples:

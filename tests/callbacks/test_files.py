@@ -4,6 +4,7 @@ from __future__ import annotations
 
 import csv
 import io
+import json
 import pickle
 import struct
 from typing import TYPE_CHECKING, Any
@@ -22,6 +23,7 @@ if TYPE_CHECKING:
     from pathlib import Path
 
 X = np.linspace(-1, 1, 32, dtype="f")[:, None]
+NOTES = {"on_epoch_end": lambda epoch, logs: logs.update(note="a, b", bare=None, list=[[1], [2, 3]])}
 
 
 def make(units: int = 1) -> aseq.Sequential:
@@ -30,7 +32,7 @@ def make(units: int = 1) -> aseq.Sequential:
     return model
 
 
-def script(key: str, values: list[float]) -> dict[str, Any]:
+def script(key: str, values: list[Any]) -> dict[str, Any]:
     return {"on_epoch_end": lambda epoch, logs: logs.update({key: values[epoch]})}
 
 
@@ -104,6 +106,16 @@ class TestModelCheckpoint:
         listed = callbacks.ModelCheckpoint(path, save_weights_only=True, save_freq=3)
         await fit(listed, epochs=2, batch_size=8)  # 4 batches an epoch
         assert names(tmp_path) == ["1-3.weights.npz", "2-2.weights.npz"]
+
+    async def test_a_fit_leaves_its_burst_only_for_the_batches_that_are_saved(self, tmp_path: Path) -> None:
+        yields: list[int] = []
+        listed = [
+            callbacks.ModelCheckpoint(tmp_path / "{epoch}-{batch}.aseq", save_freq=12),
+            {"on_yield": lambda epoch, batch, logs: yields.append(batch)},
+        ]
+        await fit(*listed, epochs=2, batch_size=1, yield_every=10_000)  # 32 batches an epoch
+        assert yields == [11, 23, 31, 3, 15, 27, 31]
+        assert names(tmp_path) == ["1-12.aseq", "1-24.aseq", "2-16.aseq", "2-28.aseq", "2-4.aseq"]
 
     async def test_an_epoch_cut_short_is_not_saved(self, tmp_path: Path) -> None:
         def fail(batch: int, logs: Any) -> None:
@@ -181,8 +193,6 @@ class TestWeights:
         model, path = make(), tmp_path / "w.weights.npz"
         await model.save_weights(path)
         before = content_of(path)
-        with pytest.raises(FileNotFoundError):
-            await model.save_weights(tmp_path / "no" / "w.weights.npz")
         unwritable = np.array([lambda: 0], dtype=object)
         with pytest.raises((AttributeError, pickle.PicklingError)):
             write_weights(path, [("line/kernel", X), ("line/bias", unwritable)])
@@ -234,10 +244,39 @@ class TestCSVLogger:
         await fit(callbacks.CSVLogger(path), look)
         assert lines == [0, 2, 3]
 
-    async def test_a_folder_that_is_not_there_is_an_error_of_the_fit(self, tmp_path: Path) -> None:
-        with pytest.raises(FileNotFoundError) as caught:
-            await fit(callbacks.CSVLogger(tmp_path / "no" / "log.csv"))
-        assert caught.value.__notes__ == ["raised by CSVLogger.on_train_begin"]
+    async def test_an_array_stands_in_one_field(self, tmp_path: Path) -> None:
+        path = tmp_path / "log.csv"
+        several = script("f1_score", [np.array([0.25, 0.5])] * 3)
+        rows = await self.rows(path, several, callbacks.CSVLogger(path))
+        assert [row[1] for row in rows] == ["f1_score", *["[0.25, 0.5]"] * 3]
+
+    async def test_what_is_no_number_is_written_as_it_is(self, tmp_path: Path) -> None:
+        path = tmp_path / "log.csv"
+        rows = await self.rows(path, NOTES, callbacks.CSVLogger(path), epochs=1)
+        assert rows[0] == ["epoch", "bare", "list", "loss", "note"]
+        assert rows[1][1:3] + rows[1][4:] == ["", "[[1], [2, 3]]", "a, b"]
+
+
+FOLDER_MAKERS = {
+    "CSVLogger": lambda folder: callbacks.CSVLogger(folder / "log.csv"),
+    "BackupAndRestore": lambda folder: callbacks.BackupAndRestore(folder, delete_checkpoint=False),
+    "ModelCheckpoint": lambda folder: callbacks.ModelCheckpoint(folder / "m.aseq"),
+    "ModelCheckpoint-weights": lambda folder: callbacks.ModelCheckpoint(
+        folder / "m.weights.npz", save_weights_only=True
+    ),
+}
+
+
+@pytest.mark.parametrize("make_callback", FOLDER_MAKERS.values(), ids=FOLDER_MAKERS)
+class TestFolders:
+    async def test_are_made_as_needed(self, tmp_path: Path, make_callback: Any) -> None:
+        await fit(make_callback(tmp_path / "deep" / "er"), epochs=1)
+        assert len(names(tmp_path / "deep" / "er")) == 1
+
+    async def test_that_cannot_be_made_are_named(self, tmp_path: Path, make_callback: Any) -> None:
+        replace(tmp_path / "file", b"")
+        with pytest.raises(SourceError, match=r"a folder to write it into, received .* for '.*file/in'"):
+            await fit(make_callback(tmp_path / "file" / "in"), epochs=1)
 
 
 class TestRemoteMonitor:
@@ -268,6 +307,28 @@ class TestRemoteMonitor:
         history = await fit(monitor)
         expected = [("7", {"epoch": i, "loss": loss}) for i, loss in enumerate(history.history["loss"])]
         assert self.received == expected
+
+    async def test_posts_arrays_as_lists(self, server: TestServer) -> None:
+        monitor = callbacks.RemoteMonitor(str(server.make_url("/")), send_as_json=True)
+        await fit(script("f1_score", [np.array([0.25, 0.5])]), monitor, epochs=1)
+        assert self.received[0][1]["f1_score"] == [0.25, 0.5]
+
+    @pytest.mark.parametrize("as_json", [True, False])
+    async def test_posts_what_is_no_number(self, server: TestServer, as_json: bool) -> None:
+        odd = {"on_epoch_end": lambda epoch, logs: logs.update(when=1j, small=np.float32(0.5))}
+        monitor = callbacks.RemoteMonitor(str(server.make_url("/")), send_as_json=as_json)
+        await fit(NOTES, odd, monitor, epochs=1)
+        sent = self.received[0][1] if as_json else json.loads(self.received[0]["data"])
+        del sent["loss"]
+        expected = {
+            "epoch": 0,
+            "note": "a, b",
+            "bare": None,
+            "list": [[1], [2, 3]],
+            "when": "1j",
+            "small": 0.5,
+        }
+        assert sent == expected
 
     async def test_posts_a_form_field(self, server: TestServer) -> None:
         await fit(callbacks.RemoteMonitor(str(server.make_url("/")), field="log"), epochs=1)
@@ -310,6 +371,11 @@ class TestTensorBoard:
             expected = [("epoch_loss", i, pytest.approx(v)) for i, v in enumerate(history.history[key])]
             assert self.scalars(tmp_path / folder) == expected
 
+    async def test_an_array_is_a_curve_an_entry(self, tmp_path: Path) -> None:
+        await fit(script("f1_score", [np.array([0.25, 0.5])]), callbacks.TensorBoard(tmp_path), epochs=1)
+        found = self.scalars(tmp_path / "train")
+        assert found[1:] == [("epoch_f1_score_0", 0, 0.25), ("epoch_f1_score_1", 0, 0.5)]
+
     async def test_batches_when_asked(self, tmp_path: Path) -> None:
         board = callbacks.TensorBoard(tmp_path, update_freq=3, write_steps_per_second=True)
         await fit(board, epochs=2, batch_size=8)
@@ -319,6 +385,22 @@ class TestTensorBoard:
             ("batch_loss", 6),
         ]
         assert all(v > 0 for tag, _, v in found if tag == "epoch_steps_per_second")
+
+    @pytest.mark.parametrize(
+        ("options", "bursts"), [({"update_freq": 12}, [11, 23, 31]), ({"write_steps_per_second": True}, [31])]
+    )
+    async def test_a_fit_leaves_its_burst_only_to_write(
+        self, tmp_path: Path, options: dict[str, Any], bursts: list[int]
+    ) -> None:
+        yields: list[int] = []
+        listed = {"on_yield": lambda epoch, batch, logs: yields.append(batch)}
+        board = callbacks.TensorBoard(tmp_path, **options)
+        await fit(listed, board, epochs=1, batch_size=1, yield_every=10_000)
+        assert yields == bursts
+
+    async def test_what_is_no_number_is_left_out(self, tmp_path: Path) -> None:
+        await fit(NOTES, callbacks.TensorBoard(tmp_path), epochs=1)
+        assert [tag for tag, _, _ in self.scalars(tmp_path / "train")] == ["epoch_loss"]
 
     async def test_histograms_of_weights(self, tmp_path: Path) -> None:
         await fit(callbacks.TensorBoard(tmp_path, histogram_freq=2), epochs=4)

@@ -44,6 +44,32 @@ async def test_a_fit_that_runs_no_epoch_has_an_empty_history() -> None:
     assert (history.epoch, history.history) == ([], {})
 
 
+async def test_keeps_what_is_no_number_and_draws_what_is() -> None:
+    values = iter(["x", None, np.float32(0.5), 2])
+    history = await fitted(
+        callbacks={"on_epoch_end": lambda epoch, logs: logs.update(note="n", v=next(values))}
+    )
+    assert history.history["note"] == ["n"] * 4
+    assert history.history["v"] == ["x", None, 0.5, 2.0]
+    assert [type(value) for value in history.history["v"][2:]] == [float, float]
+    assert repr(history).endswith(", v 0.5000 to 2.000>")
+    panels = {axes.get_ylabel(): axes for axes in history.plot().axes}
+    assert list(panels) == ["loss", "mae", "v"]
+    assert panels["v"].lines[0].get_xydata().tolist() == [[3, 0.5], [4, 2]]
+
+
+async def test_an_epoch_that_has_ended_is_kept_though_a_callback_fails_behind_it() -> None:
+    def fail(epoch: int, logs: Any) -> None:
+        raise OSError("planted")
+
+    model = aseq.Sequential([layers.Input((1,)), layers.Dense(1)], seed=0)
+    model.compile("sgd", "mse")
+    with pytest.raises(OSError, match="planted"):
+        await model.fit(X, X, verbose=0, epochs=3, callbacks={"on_epoch_end": fail})
+    assert model.history is not None
+    assert model.history.epoch == [0]
+
+
 async def test_an_epoch_cut_short_is_not_kept() -> None:
     def fail(epoch: int, batch: int, logs: Any) -> None:
         if epoch == 1:
@@ -81,3 +107,13 @@ def test_plot_of_what_is_not_there_says_what_is() -> None:
         asyncio.run(fitted()).plot(["accuracy"])
     with pytest.raises(ConfigError, match="history with epochs"):
         History().plot()
+
+
+def test_arrays_are_kept_told_by_their_mean_and_drawn_as_a_curve_an_entry() -> None:
+    history = History()
+    for epoch in range(2):
+        history.on_epoch_end(epoch, {"f1_score": np.array([0.0, epoch])})
+    assert np.array_equal(history.history["f1_score"], [[0, 0], [0, 1]])
+    assert repr(history) == "<History of 2 epochs: f1_score 0 to 0.5000>"
+    (axes,) = history.plot().axes
+    assert [list(line.get_ydata()) for line in axes.lines] == [[0, 0], [0, 1]]

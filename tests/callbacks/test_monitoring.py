@@ -3,6 +3,7 @@
 from __future__ import annotations
 
 import math
+from fractions import Fraction
 from typing import Any
 
 import numpy as np
@@ -22,15 +23,26 @@ def make(rate: Any = 0.1) -> aseq.Sequential:
     return model
 
 
-def script(key: str, values: list[float]) -> dict[str, Any]:
+def script(key: str, values: list[Any]) -> dict[str, Any]:
     """A callback that puts these values into the epochs' logs."""
     return {"on_epoch_end": lambda epoch, logs: logs.update({key: values[epoch]})}
 
 
-async def run(callback: Any, values: list[float], key: str = "val_loss", **options: Any) -> Any:
+async def run(callback: Any, values: list[Any], key: str = "val_loss", **options: Any) -> Any:
     return await make().fit(
         X, X, epochs=len(values), verbose=0, callbacks=[script(key, values), callback], **options
     )
+
+
+async def test_an_array_cannot_be_followed() -> None:
+    for callback in (
+        callbacks.EarlyStopping("f1", mode="max"),
+        callbacks.ReduceLROnPlateau("f1", mode="max"),
+    ):
+        with pytest.raises(
+            ConfigError, match=r"expected one number to follow, received 'f1' of shape \(3,\)"
+        ):
+            await run(callback, [np.zeros(3)], "f1")
 
 
 class TestEarlyStopping:
@@ -145,6 +157,16 @@ class TestReduceLROnPlateau:
                 callbacks.ReduceLROnPlateau(factor=factor)
 
 
+@pytest.mark.parametrize("value", ["x", None, np.ones(2)])
+async def test_a_value_to_follow_that_is_not_one_number_is_refused(value: Any) -> None:
+    listed = [
+        {"on_epoch_end": lambda epoch, logs: logs.update(odd=value)},
+        callbacks.EarlyStopping("odd", mode="min"),
+    ]
+    with pytest.raises(ConfigError, match="expected one number to follow, received 'odd'"):
+        await make().fit(X, X, verbose=0, callbacks=listed)
+
+
 class TestLearningRateScheduler:
     @pytest.mark.parametrize("kind", ["epoch", "epoch and rate", "async", "table"])
     async def test_sets_each_epochs_rate(self, kind: str) -> None:
@@ -163,6 +185,12 @@ class TestLearningRateScheduler:
         assert history.history["learning_rate"] == pytest.approx([0.05, 0.025, 0.0125])
         assert model.optimizer.learning_rate == pytest.approx(0.0125)
 
+    @pytest.mark.parametrize("rate", [np.array(0.5), np.float32(0.5), np.float64(0.5), Fraction(1, 2), 1])
+    async def test_real_numbers_of_any_kind_are_rates(self, rate: Any) -> None:
+        model = make()
+        await model.fit(X, X, verbose=0, callbacks=callbacks.LearningRateScheduler(lambda epoch: rate))
+        assert model.optimizer.learning_rate == float(rate)
+
     async def test_the_rate_is_used(self) -> None:
         model = make()
         before = model.get_weights()[0]
@@ -175,7 +203,9 @@ class TestLearningRateScheduler:
                 X, X, verbose=0, callbacks=callbacks.LearningRateScheduler(lambda e, lr: lr + "x")
             )
 
-    @pytest.mark.parametrize("schedule", [lambda epoch: "fast", lambda epoch: None, [0.1]])
+    @pytest.mark.parametrize(
+        "schedule", [lambda epoch: "fast", lambda epoch: None, lambda epoch: np.ones(1), [0.1]]
+    )
     async def test_a_rate_that_is_no_number_is_refused(self, schedule: Any) -> None:
         with pytest.raises(ConfigError, match="number for epoch"):
             await make().fit(X, X, epochs=2, verbose=0, callbacks=callbacks.LearningRateScheduler(schedule))

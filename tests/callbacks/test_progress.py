@@ -3,10 +3,12 @@
 from __future__ import annotations
 
 import asyncio
+import importlib
 import io
 import re
 import subprocess
 import sys
+import threading
 from contextlib import nullcontext
 from typing import Any
 
@@ -97,7 +99,7 @@ class TestLines:
         assert failed.startswith("line  epoch 1/3  OSError after 2 of 8 steps  loss ")
         assert cancelled.startswith("line  epoch 1/3  cancelled after 0 of 8 steps  loss ")
 
-    async def test_an_epoch_that_another_callback_ends_says_so_too(
+    async def test_an_epoch_has_its_line_though_another_callback_fails_at_its_end(
         self, capsys: pytest.CaptureFixture[str]
     ) -> None:
         def fail(epoch: int, logs: Any) -> None:
@@ -106,7 +108,14 @@ class TestLines:
         with pytest.raises(OSError, match="planted"):
             await make().fit(X, X, epochs=3, callbacks={"on_epoch_end": fail})
         (line,) = capsys.readouterr().out.splitlines()
-        assert line.startswith("line  epoch 1/3  OSError after 2 of 2 steps  loss ")
+        assert re.fullmatch(r"line  epoch 1/3  2 steps  \d+ms  loss [\d.]+", line)
+
+    async def test_what_is_no_number_is_left_out(self, capsys: pytest.CaptureFixture[str]) -> None:
+        def note(epoch: int, logs: Any) -> None:
+            logs.update(note="x", nothing=None, ragged=[[1], [2, 3]], small=np.float32(0.5))
+
+        await make().fit(X, X, verbose=2, callbacks={"on_epoch_end": note})
+        assert re.search(r"loss [\d.]+  small 0\.5000\n$", capsys.readouterr().out)
 
     async def test_steps_of_a_stream_are_counted(self, capsys: pytest.CaptureFixture[str]) -> None:
         async def stream() -> Any:
@@ -129,6 +138,15 @@ class TestLines:
 
 
 class TestDisplay:
+    async def test_what_it_draws_with_is_imported_off_the_loop(self, monkeypatch: pytest.MonkeyPatch) -> None:
+        imported: dict[str, threading.Thread] = {}
+        monkeypatch.setattr(
+            importlib, "import_module", lambda name: imported.update({name: threading.current_thread()})
+        )
+        await make().fit(X, X, verbose=0, callbacks=callbacks.ProgressBar(console=terminal()))
+        assert imported.keys() == {"rich.live", "aseq.callbacks._drawing"}
+        assert threading.current_thread() not in imported.values()
+
     async def test_all_fits_of_a_loop_share_one(self) -> None:
         console = terminal()
         gate = asyncio.Event()

@@ -5,6 +5,7 @@ from __future__ import annotations
 import asyncio
 import io
 import json
+import os
 import zipfile
 
 import numpy as np
@@ -156,6 +157,31 @@ async def test_other_endings_are_refused_at_once(path, tmp_path):
 async def test_missing_file(tmp_path):
     with pytest.raises(SourceError, match=r"none\.aseq"):
         await aseq.load_model(tmp_path / "none.aseq")
+
+
+@pytest.mark.parametrize(
+    ("folder", "says"),
+    [
+        ("nowhere", "there is no '.*nowhere'"),
+        ("file", "there is no '.*file'"),
+        ("locked", "'.*locked' may not be"),
+    ],
+)
+@pytest.mark.parametrize("door", ["save", "save_weights"])
+async def test_a_folder_that_cannot_be_written_to_is_named(tmp_path, monkeypatch, door, folder, says):
+    (tmp_path / "file").touch()
+    (tmp_path / "locked").mkdir()
+    monkeypatch.setattr(os, "access", lambda path, _: path.name != "locked")  # root may write anywhere
+    path = tmp_path / folder / {"save": "model.aseq", "save_weights": "model.weights.npz"}[door]
+    with pytest.raises(SourceError, match=rf"{path}: expected a folder to write it into, {says}"):
+        await getattr(small_model(), door)(path)
+
+
+async def test_a_folder_is_no_file(tmp_path):
+    (tmp_path / "model.aseq").mkdir()
+    with pytest.raises(SourceError, match="this is a folder"):
+        await small_model().save(tmp_path / "model.aseq")
+    assert not list((tmp_path / "model.aseq").iterdir())
 
 
 class Halves(layers.Layer):
