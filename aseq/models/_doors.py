@@ -9,7 +9,7 @@ import numpy as np
 from aseq.callbacks import CallbackList
 from aseq.callbacks._progress import progress_for
 from aseq.compute import session
-from aseq.errors import BusyError, ConfigError, NotCompiledError
+from aseq.errors import BusyError, NotCompiledError
 from aseq.models._compiled import Compiled
 from aseq.training._batches import BatchMaker
 from aseq.training._engine import Engine
@@ -19,9 +19,10 @@ if TYPE_CHECKING:
     from aseq.network import Network
     from aseq.optimizers import Optimizer
     from aseq.training._batch import Batch
+    from aseq.training._feeds import DatasetFeed
     from aseq.training._step import Step
 
-__all__ = ["BATCH_SIZE", "Doors", "is_stream", "one_batch", "positive", "reply"]
+__all__ = ["BATCH_SIZE", "Doors", "one_batch", "reply"]
 
 BATCH_SIZE = 32
 
@@ -61,9 +62,14 @@ class Doors:
         """What, with the epoch, decides the order of rows."""
         raise NotImplementedError
 
-    async def _built_from(self, dataset: Any) -> Any:
-        """The dataset; subclasses build from its first batch where no input shape is known."""
-        return dataset
+    def _waits_for_data(self) -> bool:
+        """Whether data must come before the model can be built."""
+        return False
+
+    async def _build_from(self, feed: DatasetFeed, number: int = 0) -> None:
+        """Build from the first batch of a pass, if the model has no input shape yet; the pass goes on with it."""
+        if self._waits_for_data():
+            self._build_for(await feed.peek(number))
 
     # Compiling ----------------------------------------------------------------------------------
 
@@ -74,14 +80,25 @@ class Doors:
         metrics: Any = None,
         *,
         weighted_metrics: Any = None,
+        loss_weights: Any = None,
+        run_eagerly: bool = False,
+        steps_per_execution: int = 1,
+        jit_compile: bool | str = "auto",
+        auto_scale_loss: bool = True,
     ) -> None:
         """Say how to train.
 
         Args:
             optimizer: Instance, name or config.
-            loss: Instance, Keras or tf.js name, config, or function; a list for several outputs.
-            metrics: List of the same kinds; never sees sample weights.
+            loss: Instance, Keras or tf.js name, config, or function; a list or a dict by output name for
+                several outputs. A model that only predicts needs none.
+            metrics: List of the same kinds, or a dict by output name; never sees sample weights.
             weighted_metrics: Likewise, weighted by sample weights.
+            loss_weights: Factor of the loss; a list or a dict by output name for several outputs.
+            run_eagerly: Accepted for Keras's sake, as are the rest; nothing is compiled here.
+            steps_per_execution: See there.
+            jit_compile: See there.
+            auto_scale_loss: See there.
 
         Raises:
             ConfigError: One of them means nothing.
@@ -91,7 +108,9 @@ class Doors:
             raise BusyError(
                 f"{self.name}: compile needs a model at rest, but a fit is running. Await it first."
             )
-        self._compiled = Compiled.of(optimizer, loss, metrics, weighted_metrics)
+        self._compiled = Compiled.of(
+            optimizer, loss, metrics, weighted_metrics, self.output_names, loss_weights
+        )
         self._step_made = None
 
     @property
@@ -173,19 +192,8 @@ def one_batch(maker: BatchMaker, x: Any, y: Any, sample_weight: Any, class_weigh
     return arrays.cut(slice(None), maker)
 
 
-def reply(logs: dict[str, float], return_dict: bool) -> Any:
+def reply(logs: dict[str, Any], return_dict: bool) -> Any:
     if return_dict:
         return logs
     values = list(logs.values())
     return values[0] if len(values) == 1 else values
-
-
-def is_stream(x: Any) -> bool:
-    """Whether x is a dataset or an iterator rather than arrays."""
-    return hasattr(x, "groups") or hasattr(x, "__aiter__") or hasattr(x, "__next__")
-
-
-def positive(name: str, value: Any) -> int:
-    if isinstance(value, bool) or not isinstance(value, (int, np.integer)) or value <= 0:
-        raise ConfigError(f"{name}: expected a positive int, received {value!r}.")
-    return int(value)

@@ -2,11 +2,13 @@
 
 from __future__ import annotations
 
+from contextlib import aclosing
 from typing import TYPE_CHECKING, Any
 
 from aseq.compute import session
-from aseq.models._doors import BATCH_SIZE, Doors, is_stream, one_batch, positive, reply
-from aseq.training._feeds import ArrayFeed, DatasetFeed
+from aseq.models._arguments import arrays_only, optional
+from aseq.models._doors import BATCH_SIZE, Doors, one_batch, reply
+from aseq.training._feeds import ArrayFeed, DatasetFeed, holds_batches, is_stream
 from aseq.training._loop import Pass
 
 if TYPE_CHECKING:
@@ -46,15 +48,17 @@ class EvaluateDoors(Doors):
             The loss, or `[loss, *metrics]`, or a dict.
         """
         self._need_compiled()
-        if is_stream(x):
+        steps, size = optional("steps", steps), optional("batch_size", batch_size)
+        if is_stream(x) or (y is None and holds_batches(x)):
+            arrays_only("evaluate", y=y, sample_weight=sample_weight, batch_size=batch_size)
             return await self.evaluate_dataset(
                 x, steps=steps, verbose=verbose, callbacks=callbacks, return_dict=return_dict
             )
         self._build_for(x)
         maker = self._maker()
         arrays = await self._engine.call(maker.arrays, x, y, sample_weight)
-        size = positive("batch_size", BATCH_SIZE if batch_size is None else batch_size)
-        return await self._evaluate(ArrayFeed(arrays, maker, size), steps, verbose, callbacks, return_dict)
+        feed = ArrayFeed(arrays, maker, size or BATCH_SIZE)
+        return await self._evaluate(feed, steps, verbose, callbacks, return_dict)
 
     async def evaluate_dataset(
         self,
@@ -78,10 +82,11 @@ class EvaluateDoors(Doors):
             The loss, or `[loss, *metrics]`, or a dict.
         """
         self._need_compiled()
-        dataset = await self._built_from(dataset)
-        return await self._evaluate(
-            DatasetFeed(dataset, self._maker()), steps, verbose, callbacks, return_dict
-        )
+        steps = optional("steps", steps)
+        async with aclosing(DatasetFeed(dataset)) as feed:
+            await self._build_from(feed)
+            feed.maker = self._maker()
+            return await self._evaluate(feed, steps, verbose, callbacks, return_dict)
 
     async def _evaluate(
         self, feed: Feed, steps: int | None, verbose: int | str, callbacks: Any, return_dict: bool
@@ -113,7 +118,7 @@ class EvaluateDoors(Doors):
         step, maker = self._step(), self._maker()
         scores = step.scores()
 
-        def work() -> dict[str, float]:
+        def work() -> dict[str, Any]:
             step.test(one_batch(maker, x, y, sample_weight, None), scores)
             return scores.logs()
 

@@ -3,17 +3,17 @@
 from __future__ import annotations
 
 import math
+from contextlib import aclosing
 from functools import partial
 from typing import TYPE_CHECKING, Any
 
-import numpy as np
-
 from aseq.callbacks import History
 from aseq.errors import ConfigError, DataError
-from aseq.models._doors import BATCH_SIZE, Doors, is_stream, one_batch, positive, reply
+from aseq.models._arguments import Schedule, arrays_only, optional, share
+from aseq.models._doors import BATCH_SIZE, Doors, one_batch, reply
 from aseq.training._batches import Arrays
-from aseq.training._feeds import ArrayFeed, DatasetFeed
-from aseq.training._loop import Fit, Pace, Validation
+from aseq.training._feeds import ArrayFeed, DatasetFeed, check_batches, holds_batches, is_stream
+from aseq.training._loop import Fit, Validation
 
 if TYPE_CHECKING:
     from collections.abc import Collection, Mapping
@@ -64,8 +64,10 @@ class FitDoors(Doors):
             class_weight: Weight by class index.
             sample_weight: Weight by sample, or by sample and time step.
             initial_epoch: The first epoch to run.
-            steps_per_epoch: Batches an epoch; the rows go on where the last epoch stopped.
-            validation_steps: Batches a validation.
+            steps_per_epoch: Batches an epoch; the rows go on where the last epoch stopped. An epoch
+                in which they end is shorter, with a warning, and the next begins with the first row.
+            validation_steps: Batches a validation. A dataset that can be read only once then serves
+                all validations, one after the other.
             validation_batch_size: Rows a validation batch; `batch_size` if not given.
             validation_freq: Validate every so many epochs, or after these epochs, counted from 1.
             yield_every: How often to leave the worker thread: "auto" (about 20 ms), "batch",
@@ -82,6 +84,7 @@ class FitDoors(Doors):
 
         Examples:
             >>> import asyncio, aseq
+            >>> import numpy as np
             >>> from aseq import layers
             >>> model = aseq.Sequential([layers.Input((1,)), layers.Dense(1)], seed=0)
             >>> model.compile("sgd", "mse")
@@ -91,31 +94,33 @@ class FitDoors(Doors):
             True
         """
         self._need_compiled()
-        if is_stream(x):
-            _check_stream(y, sample_weight, validation_split)
-            return await self.fit_dataset(
-                x, epochs=epochs, steps_per_epoch=steps_per_epoch, verbose=verbose, callbacks=callbacks,
-                validation_data=validation_data, validation_steps=validation_steps, validation_freq=validation_freq,
-                class_weight=class_weight, initial_epoch=initial_epoch, yield_every=yield_every,
-            )  # fmt: skip
-        _check(shuffle, steps_per_epoch)
+        schedule = Schedule.of(
+            epochs, initial_epoch, steps_per_epoch, validation_steps, validation_freq, yield_every
+        )
+        held_size = optional("validation_batch_size", validation_batch_size)
+        part = share("validation_split", validation_split)
+        if is_stream(x) or (y is None and holds_batches(x)):
+            arrays_only(
+                "fit", y=y, sample_weight=sample_weight, batch_size=batch_size, validation_split=part or None
+            )
+            held = validation_data, held_size or BATCH_SIZE
+            return await self._fit_stream(x, class_weight, held, schedule, verbose, callbacks)
+        if shuffle not in (True, False, "batch"):
+            raise ConfigError(f'shuffle: expected True, False or "batch", received {shuffle!r}.')
+        size = optional("batch_size", batch_size)
         with self._fitting():
             self._build_for(x)
             maker = self._maker()
             arrays = await self._engine.call(maker.arrays, x, y, sample_weight, class_weight)
-            if batch_size is None:
-                batch_size = -(-arrays.rows // steps_per_epoch) if steps_per_epoch else BATCH_SIZE
-            size = positive("batch_size", batch_size)
-            held = validation_data
-            if held is None and validation_split:
-                arrays, held = _split(arrays, validation_split, class_weight is not None)
-            validation = await self._validation(
-                held, validation_batch_size or size, validation_steps, validation_freq
-            )
-            feed = ArrayFeed(arrays, maker, size, shuffle, self._shuffle_seed())
-            return await self._fit(
-                feed, epochs, initial_epoch, steps_per_epoch, verbose, callbacks, validation, yield_every
-            )
+            if validation_data is None and part:
+                arrays, validation_data = _split(arrays, part, class_weight is not None)
+            if size is None:
+                steps = schedule.steps_per_epoch
+                size = -(-arrays.rows // steps) if steps else BATCH_SIZE
+            validation = await self._validation(validation_data, held_size or size, schedule)
+            order = shuffle if shuffle == "batch" else bool(shuffle)
+            feed = ArrayFeed(arrays, maker, size, order, self._shuffle_seed())
+            return await self._fit(feed, schedule, verbose, callbacks, validation)
 
     async def fit_dataset(
         self,
@@ -144,57 +149,65 @@ class FitDoors(Doors):
             verbose: As in `fit`.
             callbacks: As in `fit`.
             validation_data: (x, y), (x, y, sample_weight) or a dataset.
-            validation_steps: Batches a validation.
+            validation_steps: As in `fit`.
             validation_freq: As in `fit`.
             class_weight: As in `fit`.
-            initial_epoch: The first epoch to run.
+            initial_epoch: The first epoch to run. With `steps_per_epoch`, the batches of the epochs
+                before it are read and left out, unless the dataset can be read only once.
             yield_every: As in `fit`.
 
         Returns:
             The History of this fit.
 
         Raises:
-            StreamConsumed: A second epoch of something that can be read only once.
+            StreamConsumed: A second epoch of something that can be read only once, or without a batch.
             NotCompiledError, BusyError, ShapeError, DataError: As in `fit`.
         """
         self._need_compiled()
+        schedule = Schedule.of(
+            epochs, initial_epoch, steps_per_epoch, validation_steps, validation_freq, yield_every
+        )
+        held = validation_data, BATCH_SIZE
+        return await self._fit_stream(dataset, class_weight, held, schedule, verbose, callbacks)
+
+    async def _fit_stream(
+        self,
+        dataset: Any,
+        class_weight: Any,
+        held: tuple[Any, int],
+        schedule: Schedule,
+        verbose: int | str,
+        callbacks: Any,
+    ) -> History:
+        """What both doors do with a stream; `held` is what to validate on, and the rows of a batch of it."""
+        check_batches(dataset, "dataset")
         with self._fitting():
-            if is_stream(dataset) or isinstance(dataset, list):
-                dataset = await self._built_from(dataset)
-            maker = self._maker()
-            feed = DatasetFeed(dataset, maker, class_weight)
-            validation = await self._validation(
-                validation_data, BATCH_SIZE, validation_steps, validation_freq
-            )
-            return await self._fit(
-                feed, epochs, initial_epoch, steps_per_epoch, verbose, callbacks, validation, yield_every
-            )
+            async with aclosing(DatasetFeed(dataset, class_weight=class_weight)) as feed:
+                await self._build_from(feed, schedule.first_pass)
+                feed.maker = self._maker()
+                validation = await self._validation(*held, schedule)
+                return await self._fit(feed, schedule, verbose, callbacks, validation)
 
     async def _fit(
         self,
         feed: Feed,
-        epochs: int,
-        initial_epoch: int,
-        steps_per_epoch: int | None,
+        schedule: Schedule,
         verbose: int | str,
         callbacks: Any,
         validation: Validation | None,
-        yield_every: str | float,
     ) -> History:
-        if steps_per_epoch is not None:
-            positive("steps_per_epoch", steps_per_epoch)
         history = History()
         params = {
-            "epochs": epochs,
-            "initial_epoch": initial_epoch,
-            "steps": steps_per_epoch or feed.steps,
+            "epochs": schedule.epochs,
+            "initial_epoch": schedule.initial_epoch,
+            "steps": schedule.steps_per_epoch or feed.steps,
             "dataset": getattr(feed, "dataset", None),
             "validation": validation is not None,
         }
         listed = self._callbacks(verbose, callbacks, params, history)
         fit = Fit(
-            self._engine, self._step(), feed, listed, epochs, initial_epoch, steps_per_epoch, validation,
-            Pace.of(yield_every),
+            self._engine, self._step(), feed, listed, schedule.epochs, schedule.initial_epoch,
+            schedule.steps_per_epoch, validation, schedule.pace,
         )  # fmt: skip
         self.history = history
         await fit.run()
@@ -226,21 +239,19 @@ class FitDoors(Doors):
         step, maker = self._step(), self._maker()
         scores = step.scores()
 
-        def work() -> dict[str, float]:
+        def work() -> dict[str, Any]:
             step.train(one_batch(maker, x, y, sample_weight, class_weight), scores)
             return scores.logs()
 
         return reply(await self._single("train", x, work), return_dict)
 
-    async def _validation(
-        self, data: Any, batch_size: int, steps: int | None, freq: Any
-    ) -> Validation | None:
+    async def _validation(self, data: Any, batch_size: int, schedule: Schedule) -> Validation | None:
         """What a fit validates on: arrays, rows held back, or a dataset."""
         if data is None:
             return None
-        freq = _freq(freq)
+        steps, freq = schedule.validation_steps, schedule.validation_freq
         maker = self._maker()
-        if isinstance(data, (tuple, list)) and not _is_batch_list(data):
+        if isinstance(data, (tuple, list)) and not _are_batches(data):
             if len(data) not in (2, 3):
                 raise ConfigError(
                     f"validation_data: expected (x, y), (x, y, sample_weight) or a dataset, received {len(data)} items."
@@ -251,14 +262,12 @@ class FitDoors(Doors):
         return Validation(DatasetFeed(data, maker, name="validation_data"), steps, freq)
 
 
-def _split(arrays: Arrays, share: float, class_weighted: bool) -> tuple[Arrays, Arrays]:
+def _split(arrays: Arrays, part: float, class_weighted: bool) -> tuple[Arrays, Arrays]:
     """Rows to train on, and the last rows to validate on, which class weights leave alone."""
-    if not 0 <= share < 1:
-        raise ConfigError(f"validation_split: expected a number in [0, 1), received {share!r}.")
-    cut = math.floor(arrays.rows * (1 - share))
+    cut = math.floor(arrays.rows * (1 - part))
     if cut in (0, arrays.rows):
         raise DataError(
-            f"validation_split: {share} of {arrays.rows} samples leaves {cut} to train on and "
+            f"validation_split: {part} of {arrays.rows} samples leaves {cut} to train on and "
             f"{arrays.rows - cut} to validate on. Both need at least one."
         )
     held = arrays.part(cut, arrays.rows)
@@ -267,29 +276,5 @@ def _split(arrays: Arrays, share: float, class_weighted: bool) -> tuple[Arrays, 
     return arrays.part(0, cut), held
 
 
-def _is_batch_list(data: Any) -> bool:
-    return isinstance(data, list) and bool(data) and isinstance(data[0], tuple)
-
-
-def _check_stream(y: Any, sample_weight: Any, validation_split: float) -> None:
-    if y is not None or sample_weight is not None or validation_split:
-        raise ConfigError(
-            "fit: expected y, sample_weight and validation_split only with arrays, received a dataset as x."
-        )
-
-
-def _check(shuffle: bool | str, steps_per_epoch: Any) -> None:
-    if steps_per_epoch is not None:
-        positive("steps_per_epoch", steps_per_epoch)
-    if shuffle not in (True, False, "batch"):
-        raise ConfigError(f'shuffle: expected True, False or "batch", received {shuffle!r}.')
-
-
-def _freq(freq: Any) -> Any:
-    if isinstance(freq, (int, np.integer)) and not isinstance(freq, bool) and freq > 0:
-        return int(freq)
-    if isinstance(freq, (list, tuple, set, frozenset, range)):
-        return freq
-    raise ConfigError(
-        f"validation_freq: expected a positive int or a collection of epochs, received {freq!r}."
-    )
+def _are_batches(data: tuple[Any, ...] | list[Any]) -> bool:
+    return holds_batches(data) or (isinstance(data, list) and bool(data) and isinstance(data[0], tuple))

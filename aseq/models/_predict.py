@@ -9,10 +9,11 @@ from typing import TYPE_CHECKING, Any
 import numpy as np
 
 from aseq.compute import session
-from aseq.models._doors import BATCH_SIZE, Doors, is_stream, positive
+from aseq.models._arguments import arrays_only, optional
+from aseq.models._doors import BATCH_SIZE, Doors
 from aseq.training._batches import BatchMaker
 from aseq.training._engine import SLICE
-from aseq.training._feeds import ArrayFeed, DatasetFeed
+from aseq.training._feeds import ArrayFeed, DatasetFeed, holds_batches, is_stream
 from aseq.training._loop import Pass
 
 if TYPE_CHECKING:
@@ -48,15 +49,20 @@ class PredictDoors(Doors):
         Returns:
             An array, or a list of arrays for several outputs.
         """
-        if is_stream(x):
-            x = await self._built_from(x)
-            feed: Feed = DatasetFeed(x, self._predict_maker(), targets=False)
-        else:
-            self._build_for(x)
-            maker = self._predict_maker()
-            arrays = maker.arrays(x, targets=False)
-            size = positive("batch_size", BATCH_SIZE if batch_size is None else batch_size)
-            feed = ArrayFeed(arrays, maker, size)
+        steps, size = optional("steps", steps), optional("batch_size", batch_size)
+        if is_stream(x) or holds_batches(x):
+            arrays_only("predict", batch_size=batch_size)
+            async with aclosing(DatasetFeed(x, targets=False)) as stream:
+                await self._build_from(stream)
+                stream.maker = self._predict_maker()
+                return await self._predict(stream, steps, verbose, callbacks)
+        self._build_for(x)
+        maker = self._predict_maker()
+        arrays = maker.arrays(x, targets=False)
+        feed = ArrayFeed(arrays, maker, size or BATCH_SIZE)
+        return await self._predict(feed, steps, verbose, callbacks)
+
+    async def _predict(self, feed: Feed, steps: int | None, verbose: int | str, callbacks: Any) -> Any:
         parts: list[list[Array]] = []
         params = {"epochs": 1, "steps": steps or feed.steps, "dataset": getattr(feed, "dataset", None)}
         listed = self._callbacks(verbose, callbacks, params)
@@ -102,9 +108,9 @@ class PredictDoors(Doors):
         Yields:
             An array a batch, or a list of arrays for several outputs.
         """
-        dataset = await self._built_from(dataset)
-        feed = DatasetFeed(dataset, self._predict_maker(), targets=False)
-        async with aclosing(feed):
+        async with aclosing(DatasetFeed(dataset, targets=False)) as feed:
+            await self._build_from(feed)
+            feed.maker = self._predict_maker()
             await feed.begin(0)
             while await feed.fill():
                 for outputs in await self._call(lambda: self._predict_ready(feed)):
@@ -122,7 +128,7 @@ class PredictDoors(Doors):
     def _predict_maker(self) -> BatchMaker:
         """A maker that needs no compilation, but heeds one: a tf.js flavor changes activations."""
         if self._compiled is not None:
-            self._step()
+            self.network.follow(self._compiled.flavor)
         return BatchMaker(self.network, [], self.input_names, self.output_names)
 
 

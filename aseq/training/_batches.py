@@ -2,6 +2,7 @@
 
 from __future__ import annotations
 
+import math
 from dataclasses import dataclass
 from typing import TYPE_CHECKING, Any
 
@@ -17,7 +18,7 @@ if TYPE_CHECKING:
     from aseq.network import Network
     from aseq.types import Array
 
-__all__ = ["Arrays", "BatchMaker", "as_list", "unpack"]
+__all__ = ["Arrays", "BatchMaker", "as_array", "as_list", "first_array", "is_array", "unpack"]
 
 
 @dataclass
@@ -98,7 +99,7 @@ class BatchMaker:
             ShapeError: A shape does not fit, or lengths differ.
             DataError: Nothing to train on, NaN targets, classes out of range.
         """
-        given = as_list(x, self.input_names, f"{where}x")
+        given = [x] if isinstance(x, np.ndarray) else self._inputs(x, f"{where}x")
         xs = list(self.network.check_inputs(given, f"{where}x", cast=False))
         rows = len(xs[0])
         ys: list[Array] = []
@@ -106,7 +107,7 @@ class BatchMaker:
         if targets:
             if y is None:
                 raise DataError(f"{where}y: expected targets, received None. Give y, or batches of (x, y).")
-            ys = self._targets(y, where)
+            ys = self._targets(y, rows, where)
             weights = self._weights(sample_weight, class_weight, ys, where)
         named = [("x", xs), ("y", ys), ("sample_weight", [w for w in weights if w is not None])]
         for name, group in named:
@@ -116,6 +117,10 @@ class BatchMaker:
                         f"{where}{name}: expected {rows} samples as in x, received {len(array)}. Every array's "
                         f"first axis counts the same samples."
                     )
+        if named[2][1]:
+            for loss, array, weight in zip(self.losses, ys, weights, strict=True):
+                if weight is not None:
+                    loss.check_weights(weight, array, f"{where}sample_weight")
         if targets and not rows:
             raise DataError(f"{where}x: expected at least one sample, received none.")
         return Arrays(xs, ys, weights, rows)
@@ -129,7 +134,7 @@ class BatchMaker:
         where: str = "",
     ) -> Batch:
         """One checked batch from an element of a dataset: (x, y), (x, y, w), {"xs", "ys"}, or x alone."""
-        x, y, w = unpack(element, where) if targets else (_inputs_of(element), None, None)
+        x, y, w = unpack(element, where) if targets else (self._inputs_of(element), None, None)
         arrays = self.arrays(x, y, w, class_weight, targets=targets, where=where)
         return Batch(self.cast_inputs(arrays.xs), arrays.ys, arrays.weights, arrays.rows)
 
@@ -137,8 +142,31 @@ class BatchMaker:
         """Inputs in the network's dtype (lookups keep their integers)."""
         return self.network.cast_inputs(xs)
 
-    def _targets(self, y: Any, where: str) -> list[Array]:
-        given = as_list(y, self.output_names, f"{where}y")
+    def _inputs(self, x: Any, where: str) -> list[Array]:
+        given = [x] if self._holds_a_row(x) else as_list(x, self.input_names, where)
+        return [as_array(array, where) for array in given]
+
+    def _holds_a_row(self, x: Any) -> bool:
+        """Whether x is a list of arrays of which the first has the shape of one sample."""
+        if not (isinstance(x, (list, tuple)) and x and is_array(x[0])):
+            return False
+        shape, row = np.shape(x[0]), self.network.input_shapes[0][1:]
+        return len(shape) == len(row) and all(b in (None, a) for a, b in zip(shape, row, strict=True))
+
+    def _inputs_of(self, element: Any) -> Any:
+        """The inputs of an element that may carry targets, which a prediction leaves aside."""
+        if isinstance(element, tuple) and len(element) in (1, 2, 3):
+            return element[0]
+        if isinstance(element, dict) and "xs" in element:
+            return element["xs"]
+        if isinstance(element, list) and len(element) in (2, 3) and len(self.input_names) == 1:
+            return element[0] if is_array(element[0]) and not self._holds_a_row(element) else element
+        return element
+
+    def _targets(self, y: Any, rows: int, where: str) -> list[Array]:
+        given = [y]
+        if not isinstance(y, np.ndarray):
+            given = [as_array(a, f"{where}y") for a in as_list(y, self.output_names, f"{where}y", rows)]
         if len(given) != len(self.losses):
             raise ShapeError(
                 f"{where}y: expected {len(self.losses)} arrays, one an output, received {len(given)}."
@@ -161,7 +189,7 @@ class BatchMaker:
                 raise ConfigError("class_weight: expected a model of one output, this one has several.")
             sparse = self.losses[0].sparse_target
             return [class_weights(ys[0], class_weight, sparse, self.network.dtype)]
-        given = as_list(sample_weight, self.output_names, f"{where}sample_weight")
+        given = as_list(sample_weight, self.output_names, f"{where}sample_weight", len(ys[0]))
         if len(given) != len(ys):
             raise ShapeError(
                 f"{where}sample_weight: expected {len(ys)} arrays, one an output, received {len(given)}."
@@ -175,14 +203,18 @@ def class_weights(y: Array, weights: Mapping[int, float], sparse: bool, dtype: A
     """A weight a sample from a weight a class; classes without one weigh 1, as in Keras.
 
     Raises:
-        ConfigError: The keys are not whole numbers.
+        ConfigError: A key is not a whole number, or a weight not a finite one.
     """
     try:
         table = {int(key): float(value) for key, value in weights.items()}
-    except (TypeError, ValueError, AttributeError):
+        sound = all(int(key) == float(key) for key in weights) and all(map(math.isfinite, table.values()))
+    except (TypeError, ValueError, OverflowError, AttributeError):
+        sound = False
+    if not sound:
         raise ConfigError(
-            f"class_weight: expected a dict from class index to weight, received {weights!r}."
-        ) from None
+            f"class_weight: expected a dict from class index to weight, whole numbers to finite ones, received "
+            f"{weights!r}."
+        )
     if not sparse and y.ndim > 1 and y.shape[-1] > 1:
         classes = y.argmax(-1)
     else:
@@ -193,8 +225,14 @@ def class_weights(y: Array, weights: Mapping[int, float], sparse: bool, dtype: A
     return found
 
 
-def as_list(value: Any, names: Sequence[str], where: str) -> list[Any]:
-    """One array a name: from an array, a list of arrays (several names), or a dict by name.
+def as_list(value: Any, names: Sequence[str], where: str, rows: int | None = None) -> list[Any]:
+    """One array a name: from an array, a list of arrays, or a dict by name.
+
+    Args:
+        value: The arrays.
+        names: Of inputs or outputs.
+        where: For errors.
+        rows: Samples in x, if known: one array in a list is the only row where x has one row.
 
     Raises:
         ConfigError: A name has no array.
@@ -208,10 +246,47 @@ def as_list(value: Any, names: Sequence[str], where: str) -> list[Any]:
             )
         return [value[name] for name in names]
     if isinstance(value, (list, tuple)) and (
-        len(names) > 1 or (len(value) == 1 and isinstance(value[0], np.ndarray) and value[0].ndim > 1)
+        len(names) > 1 or (len(value) == 1 and is_array(value[0]) and (rows != 1 or len(value[0]) == 1))
     ):
         return list(value)
     return [value]
+
+
+def is_array(value: Any) -> bool:
+    """Whether value is an array or a table with at least one axis; lists and numbers are not."""
+    if isinstance(value, np.ndarray):
+        return value.ndim > 0
+    shape = getattr(value, "shape", None)  # Arrow's arrays have none
+    return hasattr(type(value), "__array__") and (shape is None or len(shape) > 0)
+
+
+def as_array(value: Any, where: str) -> Array:
+    """Whatever NumPy takes, as an array.
+
+    Raises:
+        DataError: It is None.
+        ShapeError: It is a list whose rows differ in shape.
+    """
+    if isinstance(value, np.ndarray):
+        return value
+    if value is None:
+        raise DataError(f"{where}: expected an array, received None.")
+    try:
+        return np.asarray(value)
+    except ValueError:
+        raise ShapeError(
+            f"{where}: expected rows of one shape, received a {type(value).__name__} of rows that differ. Pad or "
+            f"cut them."
+        ) from None
+
+
+def first_array(x: Any) -> Array:
+    """The first array of inputs given in any form: what a model without an input shape is built for."""
+    if isinstance(x, dict) and x:
+        x = next(iter(x.values()))
+    elif isinstance(x, (list, tuple)) and len(x) == 1 and is_array(x[0]):
+        x = x[0]
+    return as_array(x, "x")
 
 
 def unpack(element: Any, where: str) -> tuple[Any, Any, Any]:
@@ -235,21 +310,12 @@ def unpack(element: Any, where: str) -> tuple[Any, Any, Any]:
     )
 
 
-def _inputs_of(element: Any) -> Any:
-    """The inputs of an element that may carry targets, which a prediction leaves aside."""
-    if isinstance(element, tuple) and len(element) in (1, 2, 3):
-        return element[0]
-    if isinstance(element, dict) and "xs" in element:
-        return element["xs"]
-    return element
-
-
 def _numbers(value: Any, dtype: Any, where: str) -> Array:
-    array = np.asarray(value)
+    array = as_array(value, where)
     if array.dtype.kind not in "fiub" or array.ndim == 0:
         raise DataError(
             f"{where}: expected an array of numbers, received {type(value).__name__} of dtype {array.dtype}."
         )
-    if np.isnan(array).any():
-        raise DataError(f"{where}: expected numbers, received NaN.")
+    if not np.isfinite(array).all():
+        raise DataError(f"{where}: expected finite numbers, received NaN or infinity.")
     return array.astype(dtype, copy=False)

@@ -11,8 +11,11 @@ from typing import TYPE_CHECKING, Any, Protocol
 import numpy as np
 
 from aseq.compute import Lane
+from aseq.data._lanes import settle
 from aseq.data._prefetch import read_ahead
+from aseq.data._recipe import Recipe
 from aseq.errors import ConfigError, DataError, StreamConsumed
+from aseq.training._batches import is_array, unpack
 
 if TYPE_CHECKING:
     from collections.abc import AsyncGenerator, AsyncIterator, Iterator
@@ -21,7 +24,7 @@ if TYPE_CHECKING:
     from aseq.training._batches import Arrays, BatchMaker
     from aseq.types import Array
 
-__all__ = ["ArrayFeed", "DatasetFeed", "Feed"]
+__all__ = ["ArrayFeed", "DatasetFeed", "Feed", "check_batches", "holds_batches", "is_stream"]
 
 PULL = Lane("plain iterables", 4)
 """Threads in which the user's synchronous iterables are asked for their next item."""
@@ -33,13 +36,17 @@ class Feed(Protocol):
     Attributes:
         steps: Batches in a pass, where that is known.
         restarts: Whether a new pass may begin in the middle of a fit with steps_per_epoch.
+        once: Whether a pass is open that cannot be begun anew.
     """
 
     steps: int | None
     restarts: bool
 
-    async def begin(self, epoch: int) -> None:
-        """Begin the pass of this epoch anew."""
+    @property
+    def once(self) -> bool: ...
+
+    async def begin(self, number: int, skip: int = 0) -> None:
+        """Begin the pass of this number, behind its first `skip` batches."""
 
     async def fill(self) -> bool:
         """Wait until a batch is ready; False at the end of the pass."""
@@ -59,12 +66,13 @@ class ArrayFeed:
         arrays: Checked.
         maker: Casts inputs.
         batch_size: Rows a batch; the last may be shorter.
-        shuffle: True for a new order of rows each epoch, "batch" for a new order inside each
+        shuffle: True for a new order of rows each pass, "batch" for a new order inside each
             batch, False for none.
-        seed: With the epoch, decides the order: a resumed fit sees what an undisturbed one would.
+        seed: With the pass, decides the order: a resumed fit sees what an undisturbed one would.
     """
 
     restarts = True
+    once = False
 
     def __init__(
         self, arrays: Arrays, maker: BatchMaker, batch_size: int, shuffle: bool | str = False, seed: Any = 0
@@ -78,14 +86,14 @@ class ArrayFeed:
         self.order: Array | None = None
         self.at = 0
 
-    async def begin(self, epoch: int) -> None:
-        """Lay down the epoch's order."""
-        self.at = 0
+    async def begin(self, number: int, skip: int = 0) -> None:
+        """Lay down the order of the pass."""
+        self.at = skip * self.batch_size
         self.order = None
         if self.shuffle is True:
-            self.order = epoch_rng(self.seed, epoch).permutation(self.arrays.rows)
+            self.order = pass_rng(self.seed, number).permutation(self.arrays.rows)
         elif self.shuffle == "batch":
-            rng = epoch_rng(self.seed, epoch)
+            rng = pass_rng(self.seed, number)
             starts = range(0, self.arrays.rows, self.batch_size)
             spans = [np.arange(i, min(i + self.batch_size, self.arrays.rows)) for i in starts]
             self.order = np.concatenate([rng.permutation(span) for span in spans])
@@ -112,7 +120,7 @@ class DatasetFeed:
 
     Args:
         dataset: The source.
-        maker: Checks each batch, inside the burst.
+        maker: Checks each batch, inside the burst; may be set later, before the first `take`.
         class_weight: As in `fit`.
         targets: Whether batches carry targets.
         name: Of the argument, for errors.
@@ -123,68 +131,83 @@ class DatasetFeed:
     def __init__(
         self,
         dataset: Any,
-        maker: BatchMaker,
+        maker: BatchMaker | None = None,
         class_weight: Any = None,
         *,
         targets: bool = True,
         name: str = "dataset",
     ) -> None:
-        if not (hasattr(dataset, "groups") or hasattr(dataset, "__aiter__") or hasattr(dataset, "__iter__")):
-            raise ConfigError(
-                f"{name}: expected a Dataset, or an async or plain iterable of batches, received "
-                f"{type(dataset).__name__}. Arrays go to fit."
-            )
-        if isinstance(dataset, (np.ndarray, list, tuple, dict, str, bytes)) and not _is_batches(dataset):
-            raise ConfigError(
-                f"{name}: expected a dataset of batches, received {type(dataset).__name__}. Arrays go to fit."
-            )
+        check_batches(dataset, name)
         self.dataset = dataset
         self.maker = maker
         self.class_weight = class_weight
         self.targets = targets
         self.name = name
-        length = getattr(dataset, "length", None)
-        if length is None and hasattr(dataset, "__len__") and not hasattr(dataset, "groups"):
-            length = len(dataset)
-        self.steps: int | None = length
+        self.steps: int | None = dataset.length if isinstance(dataset, Recipe) else _length(dataset)
         self._ready: deque[Any] = deque()
         self._groups: AsyncGenerator[list[Any], None] | None = None
-        self._passes = 0
+        self._iterator: Any = None
         self._taken = 0
+        self._peeked: int | None = None
 
-    async def begin(self, epoch: int) -> None:
-        """Open the dataset anew.
+    @property
+    def once(self) -> bool:
+        """Whether a pass is open over something that is its own iterator."""
+        return self._groups is not None and self._iterator is self.dataset
+
+    async def peek(self, number: int) -> Any:
+        """The inputs of the first batch of this pass, which `begin` then goes on with.
+
+        Raises:
+            DataError: There is no batch.
+        """
+        await self.begin(number)
+        if not await self.fill():
+            raise DataError(f"{self.name}: expected at least one batch, received none. Is the dataset empty?")
+        self._peeked = number
+        first = self._ready[0]
+        return unpack(first, f"{self.name}, batch 1: ")[0] if self.targets else _inputs_of(first)
+
+    async def begin(self, number: int, skip: int = 0) -> None:
+        """Open the dataset anew; what can be read only once goes on where it is, whatever `skip` says.
 
         Raises:
             StreamConsumed: It can be read only once, and was.
         """
+        peeked, self._peeked = self._peeked, None
+        if peeked is None or (peeked != number and not self.once):
+            await self._reopen(number)
+        if not self.once:
+            await self._skip(skip)
+
+    async def _reopen(self, number: int) -> None:
         await self.aclose()
-        if self._passes and self._one_shot():
+        self._taken = 0
+        if isinstance(self.dataset, Recipe):
+            groups = self.dataset.groups(epoch=number)
+            # parse one group while another trains
+            self._groups = read_ahead(groups, 1, lambda group: (len(group), 0))
+        else:
+            self._groups = await self._open()
+
+    async def _open(self) -> AsyncGenerator[list[Any], None]:
+        """A pass over an iterable, asked once for its iterator, a plain one in a thread: it may block."""
+        plain = not hasattr(type(self.dataset), "__aiter__")
+        iterator = await PULL.run(iter, self.dataset) if plain else aiter(self.dataset)
+        if iterator is self._iterator:
+            steps = "validation_steps" if self.name == "validation_data" else "steps_per_epoch"
             raise StreamConsumed(
                 f"{self.name}: expected something that can be iterated once per epoch, received a "
                 f"{type(self.dataset).__name__} that can be read only once. Pass a Dataset or a factory of "
-                f"iterators (aseq.data.generator), or give steps_per_epoch."
+                f"iterators (aseq.data.generator), or give {steps} and batches enough for all epochs."
             )
-        self._passes += 1
-        self._taken = 0
-        self._groups = self._open(epoch)
+        self._iterator = iterator
+        return _from_plain(iterator) if plain else _from_async(iterator)
 
-    def _one_shot(self) -> bool:
-        if hasattr(self.dataset, "groups"):
-            return False  # a Dataset says so itself, if it is over a one-shot source
-        if hasattr(self.dataset, "__aiter__"):
-            return self.dataset.__aiter__() is self.dataset
-        return iter(self.dataset) is self.dataset
-
-    def _open(self, epoch: int) -> AsyncGenerator[list[Any], None]:
-        if hasattr(self.dataset, "groups"):
-            groups = self.dataset.groups(epoch=epoch)
-            return read_ahead(
-                groups, 1, lambda group: (len(group), 0)
-            )  # parse one group while another trains
-        if hasattr(self.dataset, "__aiter__"):
-            return _from_async(self.dataset.__aiter__())
-        return _from_plain(iter(self.dataset))
+    async def _skip(self, count: int) -> None:
+        while self._taken < count and await self.fill():
+            self._ready.popleft()
+            self._taken += 1
 
     async def fill(self) -> bool:
         """Wait for the next group of batches."""
@@ -202,6 +225,7 @@ class DatasetFeed:
         """Check the next ready element and make it a batch."""
         if not self._ready:
             return None
+        assert self.maker is not None
         element = self._ready.popleft()
         self._taken += 1
         where = f"{self.name}, batch {self._taken}: "
@@ -209,24 +233,24 @@ class DatasetFeed:
 
     async def aclose(self) -> None:
         """Close the pass, and with it its connections and files."""
-        groups, self._groups = self._groups, None
+        groups, self._groups, self._peeked = self._groups, None, None
         self._ready.clear()
         if groups is not None:
             await groups.aclose()
 
 
+_END = object()
+
+
 async def _from_async(iterator: AsyncIterator[Any]) -> AsyncGenerator[list[Any], None]:
     """One-item groups from any async iterator; a generator is closed with this one, if it was begun here."""
     try:
-        async for item in iterator:
+        while (item := await anext(iterator, _END)) is not _END:
             yield [item]
     finally:
         aclose = getattr(iterator, "aclose", None)
         if aclose is not None:
             await aclose()
-
-
-_END = object()
 
 
 async def _from_plain(iterator: Iterator[Any]) -> AsyncGenerator[list[Any], None]:
@@ -237,18 +261,77 @@ async def _from_plain(iterator: Iterator[Any]) -> AsyncGenerator[list[Any], None
     finally:
         close = getattr(iterator, "close", None)
         if close is not None:
-            close()
+            await settle(PULL.run(close))
 
 
-def epoch_rng(seed: Any, epoch: int) -> np.random.Generator:
-    """The random numbers that order the rows of one epoch: a function of seed and epoch alone."""
-    return np.random.default_rng(np.random.SeedSequence(seed, spawn_key=(0x5EED, epoch)))
+def pass_rng(seed: Any, number: int) -> np.random.Generator:
+    """The random numbers that order the rows of one pass: a function of seed and number alone."""
+    return np.random.default_rng(np.random.SeedSequence(seed, spawn_key=(0x5EED, number)))
 
 
-def _is_batches(value: Any) -> bool:
-    """Whether a list looks like batches: its first item is an (x, y) tuple or a dict."""
-    if not isinstance(value, list):
+def is_stream(x: Any) -> bool:
+    """Whether x is a dataset, or an iterable of batches such as a PyTorch DataLoader, rather than arrays."""
+    if isinstance(x, np.ndarray):
         return False
-    if not value:
-        raise DataError("dataset: expected at least one batch, received an empty list.")
-    return isinstance(value[0], (tuple, dict))
+    kind = type(x)  # where Python looks, too: a table may have columns of any name
+    if isinstance(x, Recipe) or hasattr(kind, "__aiter__") or hasattr(kind, "__next__"):
+        return True
+    return hasattr(kind, "__iter__") and not _is_data(x)
+
+
+def holds_batches(x: Any) -> bool:
+    """Whether a list or tuple holds batches of arrays, rather than arrays or numbers."""
+    return isinstance(x, (list, tuple)) and bool(x) and _is_batch(x[0])
+
+
+def check_batches(dataset: Any, name: str) -> None:
+    """Refuse what gives no batches.
+
+    Raises:
+        ConfigError: It is neither a dataset nor an iterable of batches.
+        DataError: It is an empty list.
+    """
+    if isinstance(dataset, (list, tuple)) and not dataset:
+        raise DataError(f"{name}: expected at least one batch, received an empty {type(dataset).__name__}.")
+    if isinstance(dataset, (list, tuple)) and isinstance(dataset[0], (tuple, dict)):
+        return
+    iterable = hasattr(type(dataset), "__aiter__") or hasattr(type(dataset), "__iter__")
+    if not (iterable and is_stream(dataset)):
+        way_out = "Give arrays as (x, y)." if name == "validation_data" else "Arrays go to fit."
+        raise ConfigError(
+            f"{name}: expected a Dataset, or an async or plain iterable of batches, received "
+            f"{type(dataset).__name__}. {way_out}"
+        )
+
+
+def _is_data(x: Any) -> bool:
+    """Whether NumPy takes x as it is: it has the array interface, or is a buffer or one of Python's own."""
+    if isinstance(x, (str, list, tuple, dict, range)) or hasattr(x, "__array__"):
+        return True
+    try:
+        memoryview(x)
+    except TypeError:
+        return False
+    return True
+
+
+def _is_batch(item: Any) -> bool:
+    if isinstance(item, dict):
+        return "xs" in item
+    return isinstance(item, tuple) and len(item) in (2, 3) and is_array(item[0])
+
+
+def _inputs_of(element: Any) -> Any:
+    """The inputs of a batch that may carry targets, as far as they can be told without a network."""
+    if isinstance(element, dict) and "xs" in element:
+        return element["xs"]
+    pair = isinstance(element, (list, tuple)) and len(element) in (1, 2, 3) and is_array(element[0])
+    return element[0] if pair else element
+
+
+def _length(dataset: Any) -> int | None:
+    """What `len` says; a DataLoader of a stream has a `__len__` that raises TypeError."""
+    try:
+        return len(dataset)
+    except TypeError:
+        return None

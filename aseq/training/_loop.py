@@ -9,8 +9,10 @@ from contextlib import AsyncExitStack
 from dataclasses import dataclass
 from typing import TYPE_CHECKING, Any
 
+import numpy as np
+
 from aseq.compute import session
-from aseq.errors import ConfigError, DataError
+from aseq.errors import ConfigError, DataError, StreamConsumed
 from aseq.training._engine import SLICE
 
 if TYPE_CHECKING:
@@ -44,7 +46,7 @@ class Pace:
     hooks: bool = True
 
     @classmethod
-    def of(cls, yield_every: str | float) -> Pace:
+    def of(cls, yield_every: Any) -> Pace:
         """The pace for "auto", "batch", "epoch", "never" or a number of milliseconds."""
         known = {
             "auto": cls(),
@@ -54,8 +56,9 @@ class Pace:
         }
         if isinstance(yield_every, str) and yield_every in known:
             return known[yield_every]
-        if isinstance(yield_every, (int, float)) and not isinstance(yield_every, bool) and yield_every > 0:
-            return cls(seconds=yield_every / 1000)
+        number = yield_every.item() if isinstance(yield_every, np.generic) else yield_every
+        if isinstance(number, (int, float)) and not isinstance(number, bool) and number > 0:
+            return cls(seconds=number / 1000)
         raise ConfigError(
             f'yield_every: expected "auto", "batch", "epoch", "never" or a positive number of milliseconds, '
             f"received {yield_every!r}."
@@ -114,7 +117,6 @@ class Fit:
         self.epoch = self.initial_epoch
         self.batch = 0
         self.batches = 0
-        self.passes = 0
         self.dry = False
         self._pass_open = False
         self._watched = self.callbacks.has("on_train_batch_begin", "on_train_batch_end")
@@ -122,7 +124,7 @@ class Fit:
     async def run(self) -> None:
         """All epochs; end hooks run and the feeds close however this ends."""
         self.engine.stop = False
-        logs: dict[str, float] = {}
+        logs: dict[str, Any] = {}
         async with AsyncExitStack() as stack:
             team = stack.enter_context(session())
             stack.push_async_callback(self.feed.aclose)
@@ -133,6 +135,8 @@ class Fit:
                 # a callback may have taken up an earlier fit: BackupAndRestore
                 self.initial_epoch = self.callbacks.params.get("initial_epoch", self.initial_epoch)
                 for epoch in range(self.initial_epoch, self.epochs):
+                    if not await self._goes_on():
+                        break
                     self.epoch = epoch
                     logs = await self._run_epoch(team)
                     if self.engine.stop or self.dry:
@@ -141,10 +145,10 @@ class Fit:
             finally:
                 await self.callbacks.call_all("on_train_end", dict(logs))
 
-    async def _run_epoch(self, team: Team) -> dict[str, float]:
+    async def _run_epoch(self, team: Team) -> dict[str, Any]:
         self.scores.reset()
         self.batch = 0
-        logs: dict[str, float] = {}
+        logs: dict[str, Any] = {}
         try:
             await self.callbacks.call("on_epoch_begin", self.epoch, {})
             await self._run_batches(team)
@@ -156,51 +160,84 @@ class Fit:
             logs = logs or self.scores.logs()
             await self.callbacks.call_all("on_epoch_end", self.epoch, logs)
             raise
-        await self.callbacks.call("on_epoch_end", self.epoch, logs)
+        await self.callbacks.call_all("on_epoch_end", self.epoch, logs)
         return logs
+
+    async def _goes_on(self) -> bool:
+        """Whether there may be batches for another epoch: False if the open pass has just come to its end."""
+        if self.steps_per_epoch is None or not self._pass_open or await self.feed.fill():
+            return True
+        self._pass_open = False
+        if not self.feed.restarts:
+            self._warn("Training ends")
+        return self.feed.restarts
 
     async def _run_batches(self, team: Team) -> None:
         if self.steps_per_epoch is None or not self._pass_open:
             await self._begin_pass()
         limit = sys.maxsize if self.steps_per_epoch is None else self.steps_per_epoch
-        while self.batch < limit and not self.engine.stop:
-            if await self.feed.fill():
-                await self._burst(limit, team)
-            elif self.feed.restarts and self.batches and not self.batch and self.steps_per_epoch is not None:
-                await self._begin_pass()  # the last epoch ended with the last row
-            else:
-                self._ran_out(limit)
+        while self.batch < limit:
+            if not await self.feed.fill():
+                self._ran_out()
+                break
+            await self._burst(limit, team)
+            if self.engine.stop:
                 break
 
     async def _begin_pass(self) -> None:
-        """Begin the next pass; with steps_per_epoch a pass may span epochs."""
-        await self.feed.begin(
-            self.epoch if self.steps_per_epoch is None else self.initial_epoch + self.passes
-        )
-        self.passes += 1
+        """Begin the pass of this epoch where the epochs before it left off.
+
+        Which pass and where is a function of the epoch: a fit that begins at an initial_epoch goes on as one that
+        was never interrupted.
+        """
+        if self.steps_per_epoch is None:
+            await self.feed.begin(self.epoch)
+        elif self.feed.restarts and self.feed.steps:
+            epochs = -(-self.feed.steps // self.steps_per_epoch)  # of a pass; the last one may be short
+            await self.feed.begin(self.epoch // epochs, self.epoch % epochs * self.steps_per_epoch)
+        else:
+            await self.feed.begin(0, self.epoch * self.steps_per_epoch)
         self._pass_open = True
 
-    def _ran_out(self, limit: int) -> None:
+    def _ran_out(self) -> None:
         """The pass is over: as it should, or before the epoch had its steps."""
         self._pass_open = False
-        if not self.batches:
-            raise DataError("fit: expected at least one batch, received none. Is the dataset empty?")
-        if limit == sys.maxsize:
-            return
-        self.dry = not self.feed.restarts
-        if self.dry or self.batch:
-            warnings.warn(
-                f"fit: the data ran out in epoch {self.epoch + 1} after {self.batches} batches; steps_per_epoch x "
-                f"epochs asks for {limit * (self.epochs - self.initial_epoch)}. Training "
-                f"{'ends' if self.dry else 'goes on with the next epoch'}. Use repeat() or fewer steps.",
-                UserWarning,
-                stacklevel=4,
+        if not self.batch:
+            raise self._nothing()
+        if self.steps_per_epoch is not None:
+            self.dry = not self.feed.restarts
+            self._warn("Training ends" if self.dry else "Training goes on with the next epoch")
+
+    def _nothing(self) -> DataError:
+        """The error of a pass without a batch."""
+        if self.batches:
+            return StreamConsumed(
+                f"fit: expected a batch in epoch {self.epoch + 1}, received none, though the passes before had some. "
+                f"If it reads an iterator that can be read only once, make a new one for each pass, such as "
+                f"aseq.data.generator(a generator function), or give steps_per_epoch."
             )
+        if self.epoch and self.steps_per_epoch is not None:
+            return DataError(
+                f"fit: expected a batch for epoch {self.epoch + 1}, received none. The first "
+                f"{self.epoch * self.steps_per_epoch} batches of what can be read anew belong to the epochs before "
+                f"initial_epoch={self.epoch}. Use repeat() or fewer steps."
+            )
+        return DataError("fit: expected at least one batch, received none. Is the dataset empty?")
+
+    def _warn(self, so: str) -> None:
+        wanted = (self.steps_per_epoch or 0) * (self.epochs - self.initial_epoch)
+        warnings.warn(
+            f"fit: the data ran out in epoch {self.epoch + 1} after {self.batches} batches; steps_per_epoch x epochs "
+            f"asks for {wanted}. {so}. Use repeat() or fewer steps.",
+            UserWarning,
+            stacklevel=4,
+        )
 
     async def _burst(self, limit: int, team: Team) -> None:
         watched = self._watched
-        most = 1 if watched else min(limit - self.batch, self.pace.limit)
+        most = min(limit - self.batch, self.pace.limit)
         if watched:
+            most = min(most, self.callbacks.batches_until_wanted())
             await self.callbacks.call("on_train_batch_begin", self.batch, {})
         scores, train = self.scores, self.step.train
 
@@ -211,13 +248,14 @@ class Fit:
         self.batch += done
         self.batches += done
         if watched and done:
-            await self.callbacks.call("on_train_batch_end", self.batch - 1, scores.logs())
+            await self.callbacks.call_all("on_train_batch_end", self.batch - 1, scores.logs())
         if self.pace.hooks and self.callbacks.has("on_yield"):
             await self.callbacks.call("on_yield", self.epoch, self.batch - 1, scores.logs())
 
-    async def _validate(self, validation: Validation, team: Team) -> dict[str, float]:
+    async def _validate(self, validation: Validation, team: Team) -> dict[str, Any]:
         scores = self.step.scores()
-        run = Pass(self.engine, validation.feed, self.callbacks, validation.steps, team, self.pace)
+        counted = validation.steps is not None
+        run = Pass(self.engine, validation.feed, self.callbacks, validation.steps, team, self.pace, counted)
         await run.test(self.step, scores)
         return scores.logs()
 
@@ -233,6 +271,7 @@ class Pass:
         steps: Batches at most, or None for all.
         team: Shares big products.
         pace: Of the bursts.
+        goes_on: Whether a feed that can be read only once stays open for the next pass, which goes on in it.
     """
 
     engine: Engine
@@ -241,6 +280,7 @@ class Pass:
     steps: int | None
     team: Team
     pace: Pace = Pace()
+    goes_on: bool = False
 
     async def test(self, step: Step, scores: Scores) -> None:
         """Score the batches, with the on_test_* hooks.
@@ -254,7 +294,10 @@ class Pass:
 
         done = await self._run("test", do, scores.logs, scores.logs)
         if not done:
-            raise DataError("evaluate: expected at least one batch, received none. Is the dataset empty?")
+            raise DataError(
+                "evaluate: expected at least one batch, received none. Is the dataset empty, or of something that "
+                "can be read only once, and was?"
+            )
         if self.steps is not None and done < self.steps:
             message = f"evaluate: the data ran out after {done} of {self.steps} batches."
             warnings.warn(message, UserWarning, stacklevel=3)
@@ -293,7 +336,8 @@ class Pass:
         watched, pause = self.callbacks.has(begin, end), f"on_{kind}_yield"
         hooked = self.pace.hooks and self.callbacks.has(pause)
         limit, done = sys.maxsize if self.steps is None else self.steps, 0
-        await self.feed.begin(0)
+        if not (self.goes_on and self.feed.once):
+            await self.feed.begin(0)
         try:
             while done < limit and await self.feed.fill():
                 if watched:
@@ -301,9 +345,10 @@ class Pass:
                 most = 1 if watched else min(limit - done, self.pace.limit)
                 done += await self.engine.burst(self.feed, do, most, self.pace.seconds, self.team)
                 if watched:
-                    await self.callbacks.call(end, done - 1, logs())
+                    await self.callbacks.call_all(end, done - 1, logs())
                 if hooked:
                     await self.callbacks.call(pause, done - 1, logs())
         finally:
-            await self.feed.aclose()
+            if not (self.goes_on and self.feed.once):
+                await self.feed.aclose()
         return done

@@ -5,11 +5,12 @@ from __future__ import annotations
 from typing import Any
 
 import numpy as np
+import pandas as pd
 import pytest
 
 import aseq
 from aseq import layers
-from aseq.errors import AseqError, ConfigError
+from aseq.errors import AseqError, ConfigError, DataError, ShapeError
 
 RNG = np.random.default_rng(3)
 X = RNG.standard_normal((40, 4)).astype("f")
@@ -45,6 +46,11 @@ SAME = {
     "x as a dict by input name": ({}, {"x": {"input_layer": X}}),
     "y as a dict by output name": ({}, {"y": {"dense": Y}}),
     "x as a list with one array": ({}, {"x": [X]}),
+    "y as a list with one array": ({}, {"y": [Y]}),
+    "x and y as lists with one table": ({}, {"x": [pd.DataFrame(X)], "y": [pd.Series(Y)]}),
+    "x as a list of rows": ({}, {"x": list(X)}),
+    "weights as a list with one array": ({"sample_weight": W}, {"sample_weight": [W]}),
+    "validation arrays in lists": ({"validation_data": (X, Y, W)}, {"validation_data": ([X], [Y], [W])}),
     "y as a column": ({}, {"y": Y[:, None]}),
     "validation_split takes the last rows": (
         {"validation_split": 0.25},
@@ -90,6 +96,30 @@ SAME = {
     ),
     "a dataset as x": ({}, {"x": iter(batches()), "y": None, "epochs": 1}),
     "yield_every": ({}, {"yield_every": "batch"}),
+    "yield_every as a NumPy number": ({"yield_every": np.int64(5)}, {"yield_every": np.float32(5)}),
+    "counts as NumPy numbers": (
+        {"batch_size": 8, "steps_per_epoch": 1, "validation_split": 0.5, "epochs": 2},
+        {
+            "batch_size": np.int64(8),
+            "steps_per_epoch": np.int32(1),
+            "validation_split": np.float32(0.5),
+            "epochs": np.uint8(2),
+            "initial_epoch": np.int64(0),
+        },
+    ),
+    "validation_freq as an array": (
+        {"validation_split": 0.5, "validation_freq": [2]},
+        {"validation_split": 0.5, "validation_freq": np.array([2])},
+    ),
+    "class_weight with NumPy keys": (
+        {"class_weight": {1: 2}},
+        {"class_weight": {np.int64(1): np.float32(2)}},
+    ),
+    "shuffle as a number": ({"shuffle": True}, {"shuffle": 1}),
+    "steps_per_epoch divides what the split leaves": (
+        {"validation_split": 0.5, "steps_per_epoch": 2},
+        {"validation_split": 0.5, "batch_size": 10},
+    ),
     "verbose": ({}, {"verbose": 2}),
     "callbacks as a dict": ({}, {"callbacks": {"on_epoch_end": lambda epoch, logs: None}}),
 }
@@ -162,15 +192,19 @@ async def test_evaluate_and_predict() -> None:
 
 REFUSED = {
     "batch_size": [0, -1, 3.5, "a", True],
-    "validation_split": [-0.1, 1.0, 0.999],
+    "epochs": ["3", 2.5, -1, None, True],
+    "initial_epoch": ["1", -1, 0.5],
+    "validation_split": [-0.1, 1.0, 0.999, "a", None, float("nan"), np.ones(2)],
+    "validation_batch_size": [0, -1, "a", 2.5],
+    "validation_steps": [0, -1, "a"],
     "shuffle": ["rows"],
     "steps_per_epoch": [0, -2, 1.5],
-    "validation_freq": [0, -1, "never", 1.5],
-    "class_weight": [{"cat": 1.0}, [1.0, 2.0]],
-    "sample_weight": [np.ones(3), "heavy", np.full(40, np.nan)],
+    "validation_freq": [0, -1, "never", 1.5, [0, 2], [1.5], np.array([0.5]), np.array(1.5)],
+    "class_weight": [{"cat": 1.0}, [1.0, 2.0], {0.5: 2.0}, {0: np.nan}, {1: -np.inf}, {0: "heavy"}],
+    "sample_weight": [np.ones(3), "heavy", np.full(40, np.nan), np.full(40, np.inf), [np.ones(3)]],
     "validation_data": [(X,), (X, Y, W, W), (X[:, :2], Y)],
     "callbacks": ["EarlyStopping", {"on_epoch_emd": print}],
-    "yield_every": ["seldom", 0],
+    "yield_every": ["seldom", 0, float("nan"), np.bool_(True)],
     "verbose": ["loud"],
 }
 
@@ -185,6 +219,103 @@ async def test_nonsense_is_refused_by_name_and_the_model_lives_on(name: str, val
         await model.fit(X, Y, **{"verbose": 0, **extra, name: value})
     assert name.split("_")[0][:5] in str(caught.value)
     await model.fit(X, Y, verbose=0)
+
+
+@pytest.mark.parametrize("steps", [0, -3, "a", 1.5])
+async def test_steps_are_a_positive_number(steps: Any) -> None:
+    model = make()
+    for call in (
+        model.evaluate(X, Y, steps=steps, verbose=0),
+        model.evaluate_dataset(batches(), steps=steps, verbose=0),
+        model.predict(X, steps=steps),
+        model.predict(iter(batches()), steps=steps),
+    ):
+        with pytest.raises(ConfigError, match="steps: expected a positive int"):
+            await call
+
+
+RAGGED = [[1.0, 2.0, 3.0, 4.0], [1.0, 2.0]]
+
+
+@pytest.mark.parametrize("build", [True, False])
+@pytest.mark.parametrize(
+    ("x", "y", "error", "says"),
+    [
+        (RAGGED, [0, 1], ShapeError, "x: expected rows of one shape"),
+        (X[:2], RAGGED, ShapeError, "y: expected rows of one shape"),
+        (X[:2], [np.zeros(3, int)], ShapeError, "y: expected 2 samples as in x, received 3"),
+        (None, None, DataError, "x: expected an array, received None"),
+    ],
+)
+async def test_no_rectangle_is_an_error_that_says_so(
+    build: bool, x: Any, y: Any, error: Any, says: str
+) -> None:
+    for door in ("fit", "evaluate", "train_on_batch"):
+        model = make()
+        if not build:
+            model = aseq.Sequential([layers.Dense(3, "softmax")])
+            model.compile("sgd", "sparse_categorical_crossentropy")
+        with pytest.raises(error, match=says):
+            await getattr(model, door)(x, y)
+
+
+@pytest.mark.parametrize("x", [[X], [pd.DataFrame(X)], {"input_layer": X}, X.tolist()])
+async def test_a_model_without_input_shape_is_built_for_what_is_in_the_list(x: Any) -> None:
+    model = aseq.Sequential([layers.Dense(3, "softmax")])
+    model.compile("sgd", "sparse_categorical_crossentropy")
+    await model.train_on_batch(x, [Y])
+    assert model.input_shape == (None, 4)
+
+
+ONE_ROW = {
+    "a list of numbers": [X[0].tolist()],
+    "a list of one row": [X[0]],
+    "an array": X[:1],
+    "a list of one array": [X[:1]],
+}
+
+
+@pytest.mark.parametrize("name", ONE_ROW)
+async def test_one_row_in_every_form(name: str) -> None:
+    expected = await make().predict_on_batch(X[:1])
+    assert np.array_equal(await make().predict_on_batch(ONE_ROW[name]), expected)
+    one_hot = aseq.Sequential([layers.Input((4,)), layers.Dense(3, "softmax")], seed=1)
+    one_hot.compile("sgd", "categorical_crossentropy")
+    losses = [await one_hot.test_on_batch(ONE_ROW[name], y) for y in ([[0, 1, 0]], [np.array([0, 1, 0])])]
+    assert losses == [await one_hot.test_on_batch(X[:1], np.array([[0, 1, 0]]))] * 2
+
+
+WEIGHTS: dict[str, tuple[Any, tuple[int, ...], bool]] = {
+    "one an output": ("mse", (40, 3), False),
+    "columns of columns": ("mse", (40, 1, 1), True),
+    "a column": ("mse", (40, 1), True),
+    "for one number a batch": (aseq.losses.Dice(), (40,), True),
+    "for one number a column": (aseq.losses.Dice(axis=0), (40,), False),
+    "for one number a row": (aseq.losses.Dice(axis=-1), (40,), True),
+    "for directions of columns": (aseq.losses.CosineSimilarity(axis=0), (40,), False),
+}
+
+
+@pytest.mark.parametrize("name", WEIGHTS)
+async def test_weights_that_do_not_fit_the_loss_change_nothing(name: str) -> None:
+    loss, shape, fits = WEIGHTS[name]
+    model = aseq.Sequential([layers.Input((4,)), layers.BatchNormalization(), layers.Dense(3)], seed=1)
+    model.compile("sgd", loss)
+    before = model.get_weights()
+    y, w = np.eye(3)[Y], np.ones(shape)
+    calls = (
+        model.train_on_batch(X, y, sample_weight=w),
+        model.fit(X, y, sample_weight=w, verbose=0),
+        model.fit_dataset([(X, y, w)], verbose=0),
+    )
+    for call in calls:
+        if not fits:
+            with pytest.raises(ShapeError, match="sample_weight: expected one weight a sample"):
+                await call
+        else:
+            await call
+    unchanged = [np.array_equal(a, b) for a, b in zip(before, model.get_weights(), strict=True)]
+    assert all(unchanged) != fits
 
 
 async def test_what_belongs_to_arrays_is_refused_with_a_dataset() -> None:

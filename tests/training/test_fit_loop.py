@@ -331,12 +331,18 @@ async def test_class_weights_weigh_and_exclude_sample_weights() -> None:
         await make().train_on_batch(X, Y, class_weight={0: 1.0}, sample_weight=np.ones(96))
 
 
-async def test_a_metric_of_several_numbers_has_a_log_for_each() -> None:
+async def test_a_metric_of_several_numbers_is_an_array_in_the_logs() -> None:
     model = aseq.Sequential([layers.Input((4,)), layers.Dense(3, activation="softmax")], seed=1)
     model.compile("adam", "categorical_crossentropy", [aseq.metrics.F1Score()])
     history = await model.fit(X, np.eye(3)[Y], verbose=0)
-    assert set(history.history) == {"loss", "f1_score_0", "f1_score_1", "f1_score_2"}
-    assert all(isinstance(value, float) for values in history.history.values() for value in values)
+    assert [np.shape(history.history[key][0]) for key in ("loss", "f1_score")] == [(), (3,)]
+    assert all(isinstance(value, float) for value in history.history["loss"])
+    one_hot = np.eye(3)[Y]
+    logs = await model.evaluate(X, one_hot, return_dict=True, verbose=0)
+    replies = [await model.test_on_batch(X, one_hot), await model.train_on_batch(X, one_hot)]
+    for reply in (list(logs.values()), *replies):
+        np.testing.assert_allclose(reply[1], logs["f1_score"])
+        assert logs["f1_score"].shape == (3,)
 
 
 async def test_gathered_fits_equal_lonely_ones() -> None:
