@@ -12,13 +12,16 @@ from typing import TYPE_CHECKING, Any
 import numpy as np
 
 from aseq.errors import ConfigError, NotBuiltError, ShapeError
+from aseq.layers._activity import with_penalty
 from aseq.layers._core import Activated, InputLayer
+from aseq.layers._homes import check_free, move_in, move_out
 from aseq.layers._layer import Layer
+from aseq.layers._weight import assign
 
 if TYPE_CHECKING:
     from collections.abc import Callable, Container, Sequence
 
-    from aseq.layers._layer import Weight
+    from aseq.layers._weight import Weight
     from aseq.types import Array, Backward, Config, Shape
 
 __all__ = ["Network", "Node", "chain"]
@@ -71,6 +74,7 @@ class Network:
         outputs: Indices of the nodes whose outputs the network returns; the last if not given.
         seed: Decides first weights and all noise.
         dtype: Of weights and arithmetic.
+        name: Of the model, for errors.
 
     Attributes:
         params: Flat vector of all weights that layers declared trainable.
@@ -91,15 +95,20 @@ class Network:
         *,
         seed: int | np.random.SeedSequence | None = None,
         dtype: Any = np.float32,
+        name: str = "network",
     ) -> None:
+        self.name = name
         self.nodes = list(nodes)
         self.layers = [node.layer for node in self.nodes]
         self.inputs = [index for index, node in enumerate(self.nodes) if not node.inputs]
         self.outputs = list(outputs or [len(self.nodes) - 1])
         self.dtype = np.dtype(dtype)
         _check_names(self.layers)
+        check_free(self.layers, name)
         self._infer_shapes()
         self._bind(seed if isinstance(seed, np.random.SeedSequence) else np.random.SeedSequence(seed))
+        move_in(self.layers, self)
+        self.follow("keras")
         self.refresh()
 
     # Building -----------------------------------------------------------------------------------
@@ -127,21 +136,36 @@ class Network:
         self.lookups = [self._takes_integers(index) for index in self.inputs]
 
     def _bind(self, sequence: np.random.SeedSequence) -> None:
-        """Give every weight its place in a flat vector and its first value."""
+        """Give every weight its place in a flat vector: with the value it has, or else its first one."""
         weights = self.weights
         trainable = [weight for weight in weights if weight.trainable]
         fixed = [weight for weight in weights if not weight.trainable]
         self.params = np.empty(sum(weight.size for weight in trainable), self.dtype)
         self.grads = np.zeros_like(self.params)
         self.statistics = np.empty(sum(weight.size for weight in fixed), self.dtype)
-        _place(trainable, self.params, self.grads)
-        _place(fixed, self.statistics, None)
+        values = {**_views(trainable, self.params), **_views(fixed, self.statistics)}
         for layer, child in zip(self.layers, sequence.spawn(len(self.layers)), strict=True):
             first, noise = child.spawn(2)
-            layer.seed(noise)
+            if not layer.seeded:
+                layer.seed(noise)
             rng = np.random.default_rng(first)
             for weight in layer.weights:
-                weight.value[...] = weight.initializer(weight.shape, self.dtype, rng)
+                values[weight][...] = (
+                    weight.value if weight.bound else weight.initializer(weight.shape, self.dtype, rng)
+                )
+        for weight, value in values.items():  # only now, when nothing can fail
+            weight.value = value
+        for weight, grad in _views(trainable, self.grads).items():
+            weight.grad = grad
+
+    def release(self) -> None:
+        """Let go of the layers, so that another network may have them; this one is of no more use."""
+        move_out(self.layers, self)
+
+    def follow(self, flavor: str) -> None:
+        """Let all layers keep to the rules of "keras" or of "tfjs" where these differ (compile says which)."""
+        for layer in self.layers:
+            layer.follow(flavor)
 
     def refresh(self) -> None:
         """Look again at which layers are frozen: after `layer.trainable` changed (compile does it)."""
@@ -152,7 +176,9 @@ class Network:
             (weight.name, starts[id(weight)], starts[id(weight)] + weight.size) for weight in self.learning
         ]
         self.ranges = _joined([(start, stop) for _, start, stop in self.layout])
-        self.regularized = [weight for weight in self.learning if weight.regularizer is not None]
+        penalized = [weight for weight in self.weights if weight.regularizer is not None]
+        self.regularized = [weight for weight in penalized if id(weight) in learning]
+        self.frozen_regularized = [weight for weight in penalized if id(weight) not in learning]
         self.constrained = [weight for weight in self.learning if weight.constraint is not None]
         wanted: set[int] = set()
         for index, node in enumerate(self.nodes):
@@ -185,17 +211,19 @@ class Network:
             values[index] = x
         for index, layer, source, makes_mask in self._route:
             x, mask = values[source], masks[source]
+            into_logits = None
             if index in fused and isinstance(layer, Activated):
                 z, way = layer.preactivation(x, training)
                 logits[index] = z
-                y = layer.activation(z)
+                y, into_logits = layer.activation.forward(z)
             elif layer.uses_mask:
                 y, way = layer.forward(x, training, mask)  # type: ignore[call-arg]
+                penalty += getattr(way, "penalty", 0.0)  # of layers inside: Bidirectional has such
             else:
                 y, way = layer.forward(x, training)
             if layer.activity_regularizer is not None:
-                penalty += layer.activity_regularizer.penalty(y) / max(len(y), 1)
-                way = _with_activity_penalty(way, layer.activity_regularizer, y)
+                own, way = with_penalty(layer.activity_regularizer, y, way, into_logits)
+                penalty += own
             values[index] = y
             if makes_mask or mask is not None:
                 masks[index] = layer.compute_mask(x, mask)
@@ -223,9 +251,10 @@ class Network:
 
     # Penalties and constraints ---------------------------------------------------------------------
 
-    def penalty(self) -> float:
-        """The sum of all weight penalties."""
-        return sum(w.regularizer.penalty(w.value) for w in self.regularized if w.regularizer is not None)
+    def penalty(self, weights: Sequence[Weight] | None = None) -> float:
+        """The sum of the penalties of some weights: all that learn, if not given."""
+        chosen = self.regularized if weights is None else weights
+        return sum(w.regularizer.penalty(w.value) for w in chosen if w.regularizer is not None)
 
     def add_penalty_gradients(self) -> None:
         """Add the penalties' gradients to `grads`."""
@@ -256,19 +285,7 @@ class Network:
         Raises:
             ShapeError: Their number or one of their shapes is wrong.
         """
-        weights = self.weights
-        if len(values) != len(weights):
-            raise ShapeError(f"set_weights: expected {len(weights)} arrays, received {len(values)}.")
-        arrays = [np.asarray(value) for value in values]
-        owners = [layer for layer in self.layers for _ in layer.weights]
-        for weight, array, layer in zip(weights, arrays, owners, strict=True):
-            if array.shape != weight.shape:
-                raise ShapeError(
-                    f"set_weights: layer {layer.name!r}: expected {weight.name} of shape {weight.shape}, "
-                    f"received {array.shape}."
-                )
-        for weight, array in zip(weights, arrays, strict=True):
-            weight.value[...] = array
+        assign([(layer.name, weight) for layer in self.layers for weight in layer.weights], values)
 
     def get_state(self) -> Config:
         """All that passes change: both flat vectors and each layer's own state, as copies."""
@@ -332,11 +349,6 @@ class Network:
         return any(node.layer.integer_input for node in self.nodes if index in node.inputs)
 
 
-def _with_activity_penalty(way: Backward, regularizer: Any, y: Array) -> Backward:
-    """`way`, with the gradient of penalty(y) / B added to what comes in."""
-    return lambda dy: way(dy + regularizer.gradient(y) / max(len(y), 1))
-
-
 def _check_names(layers: Sequence[Layer]) -> None:
     seen: set[str] = set()
     for layer in layers:
@@ -357,14 +369,14 @@ def _offsets(weights: Sequence[Weight]) -> list[tuple[Weight, int]]:
     return placed
 
 
-def _place(weights: Sequence[Weight], flat: Array, grads: Array | None) -> None:
-    start = 0
+def _views(weights: Sequence[Weight], flat: Array) -> dict[Weight, Array]:
+    """The place of each weight in a flat vector."""
+    views, start = {}, 0
     for weight in weights:
         stop = start + weight.size
-        weight.value = flat[start:stop].reshape(weight.shape)
-        if grads is not None:
-            weight.grad = grads[start:stop].reshape(weight.shape)
+        views[weight] = flat[start:stop].reshape(weight.shape)
         start = stop
+    return views
 
 
 def _joined(ranges: Sequence[tuple[int, int]]) -> list[tuple[int, int]]:

@@ -5,12 +5,15 @@ from __future__ import annotations
 from dataclasses import dataclass
 from typing import TYPE_CHECKING, Any
 
-from aseq import activations, losses, metrics, optimizers
+import numpy as np
+
+from aseq import losses, metrics, optimizers
 from aseq.errors import ConfigError
 from aseq.training._step import Step
 
 if TYPE_CHECKING:
-    from aseq.layers import Layer
+    from collections.abc import Sequence
+
     from aseq.network import Network
 
 __all__ = ["Compiled"]
@@ -22,10 +25,11 @@ class Compiled:
 
     Attributes:
         optimizer: The instance.
-        losses: One an output.
+        losses: One an output; none where the model only predicts.
         metrics: Identifiers; accuracy is chosen with the first batch.
         weighted_metrics: Likewise.
         flavor: "tfjs" where the optimizer asks for tf.js's rules, else "keras".
+        loss_weights: Factors of the losses, or None.
     """
 
     optimizer: optimizers.Optimizer
@@ -33,26 +37,47 @@ class Compiled:
     metrics: list[Any]
     weighted_metrics: list[Any]
     flavor: str
+    loss_weights: list[float] | None = None
 
     @classmethod
-    def of(cls, optimizer: Any, loss: Any, metrics_: Any, weighted_metrics: Any) -> Compiled:
-        """Resolve the arguments.
+    def of(
+        cls,
+        optimizer: Any,
+        loss: Any,
+        metrics_: Any,
+        weighted_metrics: Any,
+        names: Sequence[str],
+        loss_weights: Any = None,
+    ) -> Compiled:
+        """Resolve the arguments; `names` are those of the outputs.
 
         Raises:
             ConfigError: One of them means nothing.
         """
-        if loss is None:
-            raise ConfigError("compile: expected a loss, such as loss='mse', received None.")
         found = optimizers.get(optimizer)
         flavor = found.flavor
-        wanted = loss if isinstance(loss, (list, tuple)) else [loss]
-        plain, weighted = _listed(metrics_), _listed(weighted_metrics)
+        wanted = _listed(_by_output("loss", loss, names))
+        plain = _flat(_by_output("metrics", metrics_, names))
+        weighted = _flat(_by_output("weighted_metrics", weighted_metrics, names))
         for identifier in (*plain, *weighted):
             metrics.check_known(identifier)
-        return cls(found, [losses.get(item, flavor=flavor) for item in wanted], plain, weighted, flavor)
+        factors = None
+        if loss_weights is not None:
+            factors = _factors(_listed(_by_output("loss_weights", loss_weights, names)), len(wanted))
+        found_losses = [losses.get(item, flavor=flavor) for item in wanted]
+        return cls(found, found_losses, plain, weighted, flavor, factors)
 
     def step(self, network: Network) -> Step:
-        """The steps of this compilation for a built network."""
+        """The steps of this compilation for a built network.
+
+        Raises:
+            ConfigError: It has no loss, or other outputs than losses.
+        """
+        if not self.losses:
+            raise ConfigError(
+                "compile: expected a loss to train or evaluate with, such as loss='mse', received None. Only "
+                "predictions need none."
+            )
         if len(self.losses) != len(network.outputs):
             raise ConfigError(
                 f"compile: expected {len(network.outputs)} losses, one an output, received {len(self.losses)}."
@@ -63,27 +88,44 @@ class Compiled:
                     f"compile: expected a last layer with one output to train, received {network.layers[index]!r}, "
                     f"which gives several. Leave out return_state=True and merge_mode=None."
                 )
-        if self.flavor == "tfjs":
-            for layer in network.layers:
-                _use_tfjs_activations(layer)
+        network.follow(self.flavor)
         network.refresh()
-        return Step(network, self.losses, self.optimizer, self.metrics, self.weighted_metrics, self.flavor)
+        return Step(
+            network,
+            self.losses,
+            self.optimizer,
+            self.metrics,
+            self.weighted_metrics,
+            self.flavor,
+            self.loss_weights,
+        )
 
 
-def _use_tfjs_activations(layer: Layer) -> None:
-    """A model compiled with a tf.js optimizer means tf.js's hard_sigmoid, clip(0.2 x + 0.5)."""
-    for inner in layer.walk():
-        for name in ("activation", "recurrent_activation"):
-            if getattr(inner, name, None) is activations.hard_sigmoid:
-                setattr(inner, name, activations.hard_sigmoid_tfjs)
+def _by_output(argument: str, given: Any, names: Sequence[str]) -> Any:
+    """One entry an output, where a dict has them by the output's name."""
+    if not isinstance(given, dict) or "class_name" in given:
+        return given
+    if unknown := [name for name in given if name not in names]:
+        raise ConfigError(
+            f"compile: {argument}: expected names of outputs, here {', '.join(names) or 'none'}, received "
+            f"{', '.join(map(repr, unknown))}."
+        )
+    return [given.get(name) for name in names]
 
 
-def _listed(identifiers: Any) -> list[Any]:
-    if identifiers is None:
-        return []
-    if isinstance(identifiers, (list, tuple)):
-        flat: list[Any] = []
-        for item in identifiers:  # Keras takes a list of lists, one an output
-            flat.extend(item) if isinstance(item, (list, tuple)) else flat.append(item)
-        return flat
-    return [identifiers]
+def _factors(given: list[Any], losses_count: int) -> list[float]:
+    """Loss weights as floats, one a loss."""
+    if len(given) != losses_count or not all(isinstance(factor, (int, float, np.number)) for factor in given):
+        raise ConfigError(
+            f"compile: loss_weights: expected a number for each of {losses_count} losses, received {given!r}."
+        )
+    return [float(factor) for factor in given]
+
+
+def _listed(items: Any) -> list[Any]:
+    return [item for item in (items if isinstance(items, (list, tuple)) else [items]) if item is not None]
+
+
+def _flat(identifiers: Any) -> list[Any]:
+    """Keras takes a list of metrics, or a list of lists, one an output."""
+    return [item for entry in _listed(identifiers) for item in _listed(entry)]

@@ -41,7 +41,7 @@ class BatchEnd:
 
     epoch: int
     batch: int
-    logs: dict[str, float]
+    logs: dict[str, Any]
 
 
 @dataclass(frozen=True, slots=True)
@@ -54,7 +54,7 @@ class EpochEnd:
     """
 
     epoch: int
-    logs: dict[str, float]
+    logs: dict[str, Any]
 
 
 @dataclass(frozen=True, slots=True)

@@ -15,7 +15,7 @@ if TYPE_CHECKING:
     from collections.abc import Iterable
 
     from aseq.layers import Layer
-    from aseq.layers._layer import Weight
+    from aseq.layers._weight import Weight
     from aseq.models._compiled import Compiled
     from aseq.models._sequential import Sequential
     from aseq.types import Config
@@ -57,7 +57,8 @@ def _compile_config(compiled: Compiled) -> Config:
             "save: expected a learning rate that is a number or a schedule with a config, received a "
             "function. Pass include_optimizer=False."
         )
-    return {
+    factors = {} if compiled.loss_weights is None else {"loss_weights": compiled.loss_weights}
+    return factors | {
         "optimizer": optimizer,
         "loss": [_loss_config(loss) for loss in compiled.losses],
         "metrics": [_metric_config(metric) for metric in compiled.metrics],

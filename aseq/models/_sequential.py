@@ -7,12 +7,14 @@ from typing import TYPE_CHECKING, Any
 import numpy as np
 
 from aseq import layers as layers_room
-from aseq.errors import BusyError, ConfigError, NotBuiltError
+from aseq.errors import BusyError, ConfigError, NotBuiltError, ShapeError
 from aseq.layers import InputLayer, Layer
+from aseq.models._configs import inner_config
 from aseq.models._model import Model
 from aseq.models._save import save_model
 from aseq.models._summary import print_summary
 from aseq.network import Network, chain
+from aseq.training._batches import first_array
 
 if TYPE_CHECKING:
     import os
@@ -61,6 +63,8 @@ class Sequential(Model):
     def add(self, layer: Layer) -> None:
         """Put a layer behind the last.
 
+        Layers that have weights keep them. A model that has been trained must be compiled again.
+
         Raises:
             ConfigError: It is no layer, or its name stands in the model already.
             ShapeError: It does not take what the last layer gives.
@@ -79,9 +83,9 @@ class Sequential(Model):
             )
         self._name(layer)
         self._layers.append(layer)
-        self._network = None
         if self._input_shape() is not None:
             self._infer()
+        self._take_apart()
 
     def _name(self, layer: Layer) -> None:
         """Make an automatic name unique: dense, dense_1, dense_2."""
@@ -98,14 +102,25 @@ class Sequential(Model):
     def pop(self) -> Layer:
         """Take the last layer off and return it.
 
+        It keeps its weights, as do the others, and may go into another model. A model that has been
+        trained must be compiled again.
+
         Raises:
             ConfigError: There is none.
         """
         self._rest("pop")
         if not self._layers:
             raise ConfigError(f"{self.name}: expected a layer to pop, but the model has none.")
-        self._network = None
+        self._take_apart()
         return self._layers.pop()
+
+    def _take_apart(self) -> None:
+        """Give up the network: its layers have changed, and an optimizer that has stepped knows only the old."""
+        if self._network is not None:
+            self._network.release()
+        self._network = self._step_made = None
+        if self._compiled is not None and self._compiled.optimizer.iterations:
+            self._compiled = None
 
     def build(self, input_shape: Shape | None = None) -> None:
         """Make the weights.
@@ -116,11 +131,13 @@ class Sequential(Model):
 
         Raises:
             NotBuiltError: The input shape is not known.
+            ShapeError: It is known, and another one.
+            ConfigError: A layer belongs to another built model.
         """
+        if input_shape is not None:
+            self._take_input_shape(tuple(input_shape))
         if self._network is not None:
             return
-        if input_shape is not None and self._input_shape() is None:
-            self._layers.insert(0, InputLayer(batch_shape=tuple(input_shape), name=self._input_name()))
         if self._input_shape() is None:
             raise NotBuiltError(
                 f"{self.name}: expected a known input shape. Start the model with Input(shape), give the first "
@@ -131,8 +148,23 @@ class Sequential(Model):
                 f"{self.name}: expected at least one layer behind the input, the model has none."
             )
         self._network = Network(
-            chain(self._all_layers()), seed=np.random.SeedSequence(self._entropy), dtype=self._dtype()
+            chain(self._all_layers()),
+            seed=np.random.SeedSequence(self._entropy),
+            dtype=self._dtype(),
+            name=self.name,
         )
+
+    def _take_input_shape(self, shape: Shape) -> None:
+        known = self._input_shape()
+        if known is None:
+            self._layers.insert(0, InputLayer(batch_shape=shape, name=self._input_name()))
+        elif len(known) != len(shape) or any(
+            None not in pair and pair[0] != pair[1] for pair in zip(known, shape, strict=True)
+        ):
+            raise ShapeError(
+                f"{self.name}: expected the input shape {known} that the model has, received {shape}. Make a new "
+                f"model for another shape."
+            )
 
     def _input_shape(self) -> Shape | None:
         return self._layers[0].batch_input_shape if self._layers else None
@@ -199,8 +231,8 @@ class Sequential(Model):
 
     @property
     def output_names(self) -> list[str]:
-        """Name of the last layer."""
-        return [self.network.layers[-1].name]
+        """Name of the last layer; none while there is no layer."""
+        return [layer.name for layer in self.layers[-1:]]
 
     @property
     def input_shape(self) -> Shape:
@@ -212,18 +244,13 @@ class Sequential(Model):
         """Shape of the output, batch axis first."""
         return self.network.output_shapes[0]
 
-    def _build_for(self, x: Any) -> None:
-        if self._network is None and self._input_shape() is None and self._layers:
-            shape = np.shape(next(iter(x.values())) if isinstance(x, dict) else x)
-            self.build((None, *(shape[1:] or (1,))))
+    def _waits_for_data(self) -> bool:
+        return self._network is None and bool(self._layers) and self._input_shape() is None
 
-    async def _built_from(self, dataset: Any) -> Any:
-        if self._network is None and self._layers and self._input_shape() is None:
-            raise NotBuiltError(
-                f"{self.name}: expected a known input shape before the first batch of a stream. Start the model "
-                f"with Input(shape) or call build((None, ...))."
-            )
-        return dataset
+    def _build_for(self, x: Any) -> None:
+        if self._waits_for_data():
+            shape = first_array(x).shape
+            self.build((None, *(shape[1:] or (1,))))
 
     def _shuffle_seed(self) -> Any:
         return self._entropy
@@ -311,7 +338,8 @@ class Sequential(Model):
             custom_objects: Layer classes of your own by name.
 
         Raises:
-            ConfigError: A layer's class is not known.
+            ConfigError: It describes no Sequential, a layer's class is not known, or a layer does not have
+                one of its arguments.
 
         Examples:
             >>> from aseq.layers import Dense, Input
@@ -319,10 +347,7 @@ class Sequential(Model):
             >>> Sequential.from_config(model.get_config()).count_params()
             3
         """
-        if isinstance(config, dict) and isinstance(config.get("config"), (dict, list)):
-            config = config["config"]
-        if isinstance(config, list):  # the oldest form: the layers alone
-            config = {"layers": config}
+        config = inner_config(config, {"Sequential", cls.__name__})
         model = cls(name=config.get("name"), seed=seed)
         for entry in config["layers"]:
             model.add(layers_room.from_config(entry, custom_objects))
@@ -345,7 +370,7 @@ class Sequential(Model):
 
         Raises:
             ConfigError: No known format has this ending, or a function cannot be saved.
-            OSError: The file cannot be written.
+            SourceError: The folder of the file is missing, or may not be written to.
         """
         await save_model(self, path, include_optimizer)
 

@@ -32,6 +32,7 @@ class WeightDoors(Doors):
         Raises:
             ConfigError: The path ends in something else.
             NotBuiltError: There are no weights yet.
+            SourceError: The folder of the file is missing, or may not be written to.
 
         Examples:
             >>> import asyncio, tempfile, aseq

@@ -146,8 +146,61 @@ def test_configs_of_keras_2_and_tfjs_are_read() -> None:
     }
     model = aseq.Sequential.from_config({"name": "old", "layers": [dense]})
     assert model.output_shape == (None, 3)
-    with pytest.raises(ConfigError, match="custom_objects"):
-        aseq.Sequential.from_config({"layers": [{"class_name": "Mystery", "config": {}}]})
+    assert aseq.Sequential.from_config([dense]).output_shape == (None, 3)
+
+
+@pytest.mark.parametrize(
+    ("name", "config"),
+    [
+        ("InputLayer", {"batch_shape": [None, 3], "sparse": False, "ragged": False, "optional": False}),
+        (
+            "Dense",
+            {"units": 2, "quantization_config": None, "module": "keras.layers", "registered_name": None},
+        ),
+        ("Dense", {"units": 2, "dtype": {"class_name": "DTypePolicy", "config": {"name": "float32"}}}),
+        ("Dense", {"units": 2, "trainable": False, "build_config": {"input_shape": [None, 3]}}),
+        ("LayerNormalization", {"rms_scaling": False}),
+        (
+            "BatchNormalization",
+            {"fused": True, "renorm": False, "renorm_clipping": None, "renorm_momentum": 0.99},
+        ),
+        ("BatchNormalization", {"synchronized": False, "virtual_batch_size": None, "adjustment": None}),
+        ("GRU", {"units": 2, "implementation": 1, "time_major": False, "unroll": False, "use_cudnn": "auto"}),
+        ("Conv2D", {"filters": 2, "kernel_size": [3, 3], "rank": 2, "autocast": True}),
+    ],
+)
+def test_keys_that_only_peers_know_are_let_pass(name: str, config: dict[str, Any]) -> None:
+    assert type(layers.from_config({"class_name": name, "config": config})).__name__ == name
+
+
+def in_a_model(name: str, **config: Any) -> dict[str, Any]:
+    return {"layers": [{"class_name": name, "config": config}]}
+
+
+@pytest.mark.parametrize(
+    ("config", "says"),
+    [
+        ({}, '"layers"'),
+        ({"name": "x"}, r"\['name'\]"),
+        (None, "None"),
+        (5, "5"),
+        ({"layers": None}, "keys"),
+        ({"class_name": "Sequential"}, "None"),
+        ({"class_name": "Functional", "config": {"layers": []}}, "'Functional'"),
+        ({"class_name": "Functional", "name": "x", "layers": []}, "'Functional'"),
+        ({"layers": [], "input_layers": [], "output_layers": []}, "'Functional'"),
+        ({"layers": [{}]}, "class_name"),
+        ({"layers": [None]}, "class_name"),
+        ({"layers": [{"class_name": "Dense", "config": [1]}]}, "dict"),
+        (in_a_model("Mystery"), "custom_objects"),
+        (in_a_model("from_config"), "custom_objects"),
+        (in_a_model("Dense"), "units"),
+        (in_a_model("TimeDistributed", layer=in_a_model("Dense", unit=2)["layers"][0]), "units"),
+    ],
+)
+def test_configs_that_describe_no_sequential_are_refused(config: Any, says: str) -> None:
+    with pytest.raises(ConfigError, match=says):
+        aseq.Sequential.from_config(config)
 
 
 def test_custom_layers_are_found_by_name() -> None:
