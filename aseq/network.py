@@ -108,6 +108,7 @@ class Network:
         self._infer_shapes()
         self._bind(seed if isinstance(seed, np.random.SeedSequence) else np.random.SeedSequence(seed))
         move_in(self.layers, self)
+        self.flavor = ""
         self.follow("keras")
         self.refresh()
 
@@ -164,8 +165,10 @@ class Network:
 
     def follow(self, flavor: str) -> None:
         """Let all layers keep to the rules of "keras" or of "tfjs" where these differ (compile says which)."""
-        for layer in self.layers:
-            layer.follow(flavor)
+        if flavor != self.flavor:
+            self.flavor = flavor
+            for layer in self.layers:
+                layer.follow(flavor)
 
     def refresh(self) -> None:
         """Look again at which layers are frozen: after `layer.trainable` changed (compile does it)."""

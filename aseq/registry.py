@@ -2,6 +2,7 @@
 
 from __future__ import annotations
 
+import inspect
 import re
 from typing import TYPE_CHECKING, Any, Generic, TypeVar
 
@@ -12,7 +13,15 @@ if TYPE_CHECKING:
 
     from aseq.types import Config
 
-__all__ = ["Configurable", "Registry", "known_arguments", "snake_case"]
+__all__ = [
+    "Configurable",
+    "Registry",
+    "argument_names",
+    "function_name",
+    "known_arguments",
+    "snake_case",
+    "unwrapped",
+]
 
 
 def snake_case(name: str) -> str:
@@ -27,14 +36,58 @@ def snake_case(name: str) -> str:
     return re.sub("([a-z])([A-Z])", r"\1_\2", name).lower()
 
 
-def known_arguments(cls: type, config: Config) -> Config:
-    """The entries of `config` that some `__init__` of `cls` and its bases takes."""
+def argument_names(cls: type) -> set[str]:
+    """The arguments that `cls` takes by name, and its bases as far as each `__init__` hands `**options` on.
+
+    Examples:
+        >>> class Wide(Configurable):
+        ...     def __init__(self, width=1, name=None): ...
+        >>> class Narrow(Wide):
+        ...     def __init__(self, name=None): ...
+        >>> argument_names(Narrow)
+        {'name'}
+    """
     names: set[str] = set()
     for base in cls.__mro__:
         code = getattr(base.__dict__.get("__init__"), "__code__", None)
         if code is not None:
             names.update(code.co_varnames[1 : code.co_argcount + code.co_kwonlyargcount])
-    return {key: value for key, value in config.items() if key in names}
+            if not code.co_flags & inspect.CO_VARKEYWORDS:
+                break
+    return names
+
+
+def known_arguments(cls: type, config: Config) -> Config:
+    """The entries of `config` that are arguments of `cls`, also where tf.js spells them in camel case."""
+    names = argument_names(cls)
+    spelled = {key if key in names else snake_case(key): value for key, value in config.items()}
+    return {key: value for key, value in spelled.items() if key in names}
+
+
+def unwrapped(value: Any) -> Any:
+    """`value` with every array as lists: Keras writes it as {"class_name": "__tensor__", "config": {"value": ...}}.
+
+    Examples:
+        >>> unwrapped({"w": {"class_name": "__numpy__", "config": {"value": [1.0], "dtype": "float32"}}})
+        {'w': [1.0]}
+    """
+    if isinstance(value, dict):
+        if value.get("class_name") in ("__numpy__", "__tensor__"):
+            return value["config"]["value"]
+        return {key: unwrapped(item) for key, item in value.items()}
+    return [unwrapped(item) for item in value] if isinstance(value, list) else value
+
+
+def function_name(identifier: Any) -> Any:
+    """The name in Keras's config of a function; anything else as it is.
+
+    Examples:
+        >>> function_name({"class_name": "function", "config": "mean_squared_error"})
+        'mean_squared_error'
+    """
+    if isinstance(identifier, dict) and identifier.get("class_name") == "function":
+        return identifier.get("config")
+    return identifier
 
 
 class Configurable:
@@ -102,6 +155,7 @@ class Registry(Generic[T]):
         Raises:
             ConfigError: It means nothing of this kind.
         """
+        identifier = function_name(identifier)
         if isinstance(identifier, self.base):
             return identifier
         if isinstance(identifier, type) and issubclass(identifier, self.base):
@@ -110,7 +164,7 @@ class Registry(Generic[T]):
             return self.find(identifier)()
         if isinstance(identifier, dict) and "class_name" in identifier:
             found: Any = self.find(identifier["class_name"])
-            config = identifier.get("config") or {}
+            config = unwrapped(identifier.get("config") or {})
             return found.from_config(config) if hasattr(found, "from_config") else found(**config)
         raise ConfigError(
             f"{self.kind}: expected an instance of {self.base.__name__}, a name or a config "

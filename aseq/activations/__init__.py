@@ -43,6 +43,7 @@ from aseq.activations._functions import (
     tanh_shrink,
 )
 from aseq.errors import ConfigError
+from aseq.registry import function_name
 
 __all__ = [
     "Activation",
@@ -107,13 +108,22 @@ def get(identifier: Any) -> Activation:
         return linear
     if isinstance(identifier, Activation):
         return identifier
-    if isinstance(identifier, dict):  # Keras writes functions as {"class_name": "function", "config": name}
-        return get(identifier.get("config"))
+    identifier = function_name(identifier)
+    if isinstance(identifier, dict) and not identifier.get(
+        "config"
+    ):  # tf.js takes {"class_name": "relu"}, too
+        identifier = identifier.get("class_name")
     if isinstance(identifier, str):
         found = _BY_NAME.get(identifier) or _BY_NAME.get(
             re.sub(r"(?<=[a-z])([A-Z])", r"_\1", identifier).lower()
         )
         if found is not None:
             return found
+    if callable(identifier):
+        raise ConfigError(
+            f"activation: expected an Activation or a name, received the function {identifier!r}, whose gradient is "
+            f"not known. Write Activation('name', forward) with a forward(x, out) that returns the value and its "
+            f"backward(dy)."
+        )
     known = ", ".join(sorted(_BY_NAME))
     raise ConfigError(f"activation: expected an Activation or one of {known}, received {identifier!r}.")

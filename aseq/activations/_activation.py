@@ -9,7 +9,7 @@ import numpy as np
 if TYPE_CHECKING:
     from collections.abc import Callable
 
-    from aseq.types import Array
+    from aseq.types import Array, Config
 
 __all__ = ["Activation", "ActivationForward", "activation"]
 
@@ -26,6 +26,14 @@ class Activation:
     Calling it gives the value. `forward` gives the value and a closure that maps the gradient of
     the value to the gradient of the input.
 
+    Args:
+        name: In configs.
+        forward: The maths: `(x, out) -> (y, backward)`, where `out` may be None, or `x` itself.
+        doc: Its docstring.
+
+    Attributes:
+        tfjs: What tf.js means by the same name, where that is another function.
+
     Examples:
         >>> from aseq.activations import relu
         >>> relu(np.array([-1.0, 2.0])).tolist()
@@ -35,10 +43,20 @@ class Activation:
         [0.0, 1.0]
     """
 
-    def __init__(self, name: str, forward: ActivationForward, doc: str | None) -> None:
+    def __init__(self, name: str, forward: ActivationForward, doc: str | None = None) -> None:
         self.name = name
+        self.tfjs = self
         self._forward = forward
         self.__doc__ = doc
+
+    @property
+    def identifier(self) -> str | Config:
+        """What a config has in the place of this activation: its name."""
+        return self.name
+
+    def under(self, flavor: str) -> Activation:
+        """The function that a model means by this one, whose rules are those of "keras" or "tfjs"."""
+        return self.tfjs if flavor == "tfjs" else self
 
     def __call__(self, x: Any) -> Array:
         """The value for `x`, in the dtype of `x`."""

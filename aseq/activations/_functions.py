@@ -257,6 +257,9 @@ def hard_sigmoid_tfjs(x: Array, out: Array | None) -> tuple[Array, Callable[[Arr
     return y, lambda dy: dy * ((y > 0) & (y < 1)).astype(y.dtype) * slope
 
 
+hard_sigmoid.tfjs = hard_sigmoid_tfjs
+
+
 @activation
 def hard_silu(x: Array, out: Array | None) -> tuple[Array, Callable[[Array], Array]]:
     """x hard_sigmoid(x), also known as hard swish (Howard et al., 2019)."""

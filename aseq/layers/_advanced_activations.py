@@ -8,6 +8,7 @@ import numpy as np
 
 from aseq import activations
 from aseq.errors import ConfigError, ShapeError
+from aseq.layers._core import Activated
 from aseq.layers._layer import Layer
 from aseq.layers._normalization import sum_over
 from aseq.layers._weight_spec import WeightSpec
@@ -15,7 +16,7 @@ from aseq.layers._weight_spec import WeightSpec
 if TYPE_CHECKING:
     from aseq.types import Array, Backward, Config, Shape
 
-__all__ = ["ELU", "LeakyReLU", "PReLU", "ReLU", "Softmax"]
+__all__ = ["ELU", "LeakyReLU", "PReLU", "ReLU", "Softmax", "ThresholdedReLU"]
 
 
 class ReLU(Layer):
@@ -34,6 +35,8 @@ class ReLU(Layer):
         >>> layer.forward(np.array([[-10.0, -5.0, 0.0, 5.0, 20.0]]))[0].tolist()
         [[-5.0, -2.5, 0.0, 5.0, 10.0]]
     """
+
+    is_activation = True
 
     def __init__(
         self,
@@ -83,6 +86,8 @@ class LeakyReLU(Layer):
         >>> LeakyReLU().forward(np.array([[-1.0, 1.0]]))[0].tolist()
         [[-0.3, 1.0]]
     """
+
+    is_activation = True
 
     def __init__(self, negative_slope: float = 0.3, *, alpha: float | None = None, **options: Any) -> None:
         super().__init__(**options)
@@ -178,6 +183,8 @@ class ELU(Layer):
         [[-2.0, 1.0]]
     """
 
+    is_activation = True
+
     def __init__(self, alpha: float = 1.0, **options: Any) -> None:
         super().__init__(**options)
         self.alpha = float(alpha)
@@ -195,8 +202,38 @@ class ELU(Layer):
         return super().get_config() | {"alpha": self.alpha}
 
 
-class Softmax(Layer):
+class ThresholdedReLU(Layer):
+    """x where above theta, else 0. Konda et al., 2014; of tf.js and Keras 2, Keras 3 has it no more.
+
+    Args:
+        theta: The threshold, not negative.
+        **options: Those of `Layer`.
+
+    Examples:
+        >>> ThresholdedReLU(2.0).forward(np.array([[1.0, 2.0, 3.0]]))[0].tolist()
+        [[0.0, 0.0, 3.0]]
+    """
+
+    is_activation = True
+
+    def __init__(self, theta: float = 1.0, **options: Any) -> None:
+        super().__init__(**options)
+        self.theta = _not_negative("ThresholdedReLU", "theta", theta)
+
+    def forward(self, x: Array, training: bool = False) -> tuple[Array, Backward]:
+        """X times 1 or 0."""
+        on = (x > x.dtype.type(self.theta)).astype(x.dtype)
+        return x * on, lambda dy: dy * on
+
+    def get_config(self) -> Config:
+        """Keras's arguments."""
+        return super().get_config() | {"theta": self.theta}
+
+
+class Softmax(Activated):
     """exp(x) / sum(exp(x)) over `axis`.
+
+    Over the last axis it is fused with a crossentropy as the softmax of a Dense is.
 
     Args:
         axis: An axis or a list of them.
@@ -208,19 +245,26 @@ class Softmax(Layer):
     """
 
     uses_mask = True
+    is_activation = True
 
     def __init__(self, axis: Any = -1, **options: Any) -> None:
         super().__init__(**options)
         self.axis = list(axis) if isinstance(axis, (list, tuple)) else int(axis)
 
     def build(self, input_shape: Shape) -> None:
-        """Check the axes."""
+        """Check the axes; over the last one alone it is the function of that name."""
         axes = self.axis if isinstance(self.axis, list) else [self.axis]
         if any(not -len(input_shape) <= axis < len(input_shape) for axis in axes):
             raise ShapeError(
                 f"layer {self.name!r} (Softmax): expected axis={self.axis} within the input's axes, received shape "
                 f"{input_shape}."
             )
+        if axes in ([-1], [len(input_shape) - 1]):
+            self.activation = activations.softmax
+
+    def preactivation(self, x: Array, training: bool = False) -> tuple[Array, Backward]:
+        """The input itself."""
+        return x, lambda dz: dz
 
     def forward(self, x: Array, training: bool = False, mask: Array | None = None) -> tuple[Array, Backward]:
         """Shifted by the maximum; a mask of the input's own shape leaves entries out."""

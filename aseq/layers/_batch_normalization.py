@@ -26,7 +26,8 @@ class BatchNormalization(Affine):
     While training: y = gamma (x - mean(x)) / sqrt(var(x) + epsilon) + beta with the batch's own mean and biased
     variance, and moving = momentum moving + (1 - momentum) batch for the running statistics. Otherwise, and
     when the layer is frozen (`trainable=False`), the running statistics take the place of the batch's.
-    Steps that are masked do not count in the statistics. Ioffe and Szegedy, "Batch normalization", 2015.
+    Steps that are masked do not count in the statistics. (With tf.js's rules masks and `trainable` make no
+    difference.) Ioffe and Szegedy, "Batch normalization", 2015.
 
     Args:
         axis: The channels; statistics are taken over all other axes.
@@ -83,8 +84,9 @@ class BatchNormalization(Affine):
         axis = self.axis % x.ndim
         axes = tuple(i for i in range(x.ndim) if i != axis)
         shape = tuple(size if i == axis else 1 for i, size in enumerate(x.shape))
-        if training and self.trainable and x.size:
-            u, into = self._by_batch(x, axes, mask)
+        tfjs = self.flavor == "tfjs"
+        if training and (self.trainable or tfjs) and x.size:
+            u, into = self._by_batch(x, axes, None if tfjs else mask)
         else:
             u, into = self._by_history(x, shape)
         y, into_u = self.affine(u, shape, axes)

@@ -1,4 +1,4 @@
-"""Convolution over sequences and images: Conv1D, Conv2D."""
+"""Convolution over sequences, images and volumes: Conv1D, Conv2D, Conv3D."""
 
 from __future__ import annotations
 
@@ -16,7 +16,7 @@ from aseq.layers._weight_spec import WeightSpec
 if TYPE_CHECKING:
     from aseq.types import Array, Backward, Config, Shape
 
-__all__ = ["Conv1D", "Conv2D", "Windowed"]
+__all__ = ["Conv1D", "Conv2D", "Conv3D", "Windowed"]
 
 
 class Windowed(Spatial, Activated):
@@ -108,7 +108,7 @@ class Windowed(Spatial, Activated):
             "strides": list(self.strides),
             "padding": self.padding,
             "dilation_rate": list(self.dilation_rate),
-            "activation": self.activation.name,
+            "activation": self.activation.identifier,
             "use_bias": self.use_bias,
         }
         return config | self.bias_spec.config("bias")
@@ -248,3 +248,17 @@ class Conv2D(_Convolution):
     """
 
     rank = 2
+
+
+class Conv3D(_Convolution):
+    """Convolution over volumes or films: (B, D, H, W, C) to (B, D', H', W', filters).
+
+    The arguments are those of `Conv1D`, without the padding "causal".
+
+    Examples:
+        >>> layer = Conv3D(4, (1, 3, 3)).initialize((None, 5, 8, 8, 2))
+        >>> layer.output_shape, layer.kernel.shape
+        ((None, 5, 6, 6, 4), (1, 3, 3, 2, 4))
+    """
+
+    rank = 3

@@ -1,4 +1,4 @@
-"""The layers that most networks are made of: Input, Dense, Activation, Dropout, Flatten, Reshape."""
+"""The layers that most networks are made of: Input, Dense, Activation, Flatten, Reshape."""
 
 from __future__ import annotations
 
@@ -9,6 +9,8 @@ import numpy as np
 
 from aseq import activations, constraints, initializers, regularizers
 from aseq.errors import ConfigError, ShapeError
+from aseq.layers._activation_argument import get_activation
+from aseq.layers._data_format import known_format
 from aseq.layers._layer import Layer, check_rank, known_size, positive
 from aseq.linalg import column_sums, dot
 
@@ -16,7 +18,7 @@ if TYPE_CHECKING:
     from aseq.activations import Activation as ActivationFunction
     from aseq.types import Array, Backward, Config, Shape
 
-__all__ = ["Activated", "Activation", "Dense", "Dropout", "Flatten", "Input", "InputLayer", "Reshape"]
+__all__ = ["Activated", "Activation", "Dense", "Flatten", "Input", "InputLayer", "Reshape"]
 
 
 class InputLayer(Layer):
@@ -98,7 +100,7 @@ class Activated(Layer):
 
     def __init__(self, activation: Any = None, **options: Any) -> None:
         super().__init__(**options)
-        self.activation: ActivationFunction = activations.get(activation)
+        self.activation: ActivationFunction = get_activation(activation)
 
     def preactivation(self, x: Array, training: bool = False) -> tuple[Array, Backward]:
         """What goes into the activation, as a new array, and its backward."""
@@ -109,7 +111,7 @@ class Activated(Layer):
         z, into_input = self.preactivation(x, training)
         if self.activation is activations.linear:
             return z, into_input
-        y, into_z = self.activation.forward(z, out=z)
+        y, into_z = self.activation.under(self.flavor).forward(z, out=z)
 
         def backward(dy: Array) -> Array | None:
             return into_input(into_z(dy))
@@ -209,7 +211,7 @@ class Dense(Activated):
         """Keras's arguments."""
         return super().get_config() | {
             "units": self.units,
-            "activation": self.activation.name,
+            "activation": self.activation.identifier,
             "use_bias": self.use_bias,
             "kernel_initializer": initializers.serialize(self.kernel_initializer),
             "bias_initializer": initializers.serialize(self.bias_initializer),
@@ -232,6 +234,8 @@ class Activation(Activated):
         [[0.0, 1.0]]
     """
 
+    is_activation = True
+
     def __init__(self, activation: Any, **options: Any) -> None:
         super().__init__(activation, **options)
 
@@ -241,69 +245,11 @@ class Activation(Activated):
 
     def forward(self, x: Array, training: bool = False) -> tuple[Array, Backward]:
         """activation(x), leaving x alone: it may be another layer's output."""
-        return self.activation.forward(x)
+        return self.activation.under(self.flavor).forward(x)
 
     def get_config(self) -> Config:
         """Keras's arguments."""
-        return super().get_config() | {"activation": self.activation.name}
-
-
-class Dropout(Layer):
-    """Sets inputs to 0 with probability `rate` while training and scales the others by 1 / (1 - rate).
-
-    Srivastava et al., "Dropout: a simple way to prevent neural networks from overfitting", 2014.
-
-    Args:
-        rate: Share of inputs to drop, in [0, 1).
-        noise_shape: Shape of the mask, broadcast over the input; None stands for the input's own size.
-        seed: Of the mask; the model's seed decides if not given.
-        **options: Those of `Layer`.
-
-    Examples:
-        >>> y, _ = Dropout(0.5).forward(np.ones((1, 1000)), training=True)
-        >>> sorted(set(y.ravel().tolist())), 400 < int(np.count_nonzero(y)) < 600
-        ([0.0, 2.0], True)
-    """
-
-    def __init__(
-        self, rate: float, noise_shape: Shape | None = None, seed: int | None = None, **options: Any
-    ) -> None:
-        super().__init__(**options)
-        if not 0 <= rate <= 1:
-            raise ConfigError(f"Dropout: expected rate in [0, 1], received {rate!r}.")
-        self.rate = float(rate)
-        self.noise_shape = None if noise_shape is None else tuple(noise_shape)
-        self.seed_argument = seed
-
-    def seed(self, sequence: np.random.SeedSequence) -> None:
-        """Take the layer's own seed where it was given one."""
-        super().seed(sequence if self.seed_argument is None else np.random.SeedSequence(self.seed_argument))
-
-    def mask_shape(self, x: Array) -> tuple[int, ...]:
-        """The shape of the mask for `x`."""
-        if self.noise_shape is None:
-            return x.shape
-        return tuple(size if size is not None else x.shape[i] for i, size in enumerate(self.noise_shape))
-
-    def forward(self, x: Array, training: bool = False) -> tuple[Array, Backward]:
-        """X times mask / (1 - rate) while training, else x."""
-        if not training or self.rate == 0:
-            return x, lambda dy: dy
-        if self.rate == 1:
-            return np.zeros_like(x), np.zeros_like
-        random = self.rng.random(self.mask_shape(x), dtype=np.float32)
-        mask = (random >= self.rate).astype(x.dtype)
-        mask *= x.dtype.type(1 / (1 - self.rate))
-        return x * mask, lambda dy: dy * mask
-
-    def get_config(self) -> Config:
-        """Keras's arguments."""
-        noise_shape = None if self.noise_shape is None else list(self.noise_shape)
-        return super().get_config() | {
-            "rate": self.rate,
-            "noise_shape": noise_shape,
-            "seed": self.seed_argument,
-        }
+        return super().get_config() | {"activation": self.activation.identifier}
 
 
 class Flatten(Layer):
@@ -322,7 +268,7 @@ class Flatten(Layer):
 
     def __init__(self, data_format: str | None = None, **options: Any) -> None:
         super().__init__(**options)
-        self.data_format = data_format or "channels_last"
+        self.data_format = known_format("Flatten", data_format)
 
     def compute_output_shape(self, input_shape: Shape) -> Shape:
         """(B, product of the others)."""

@@ -3,12 +3,15 @@
 from __future__ import annotations
 
 import sys
-from typing import Any
+from typing import TYPE_CHECKING, Any
 
 from aseq.errors import ConfigError
 from aseq.layers._layer import Layer
 
-__all__ = ["find_layer", "from_config"]
+if TYPE_CHECKING:
+    from aseq.types import Config
+
+__all__ = ["described", "find_layer", "from_config"]
 
 
 def find_layer(name: Any) -> type[Layer] | None:
@@ -51,3 +54,14 @@ def from_config(entry: Any, custom_objects: Any = None) -> Layer:
         )
     layer: Layer = found.from_config(config)
     return layer
+
+
+def described(layer: Layer) -> Config:
+    """The description of a layer inside another one, with the module in which Keras looks for its class.
+
+    Examples:
+        >>> from aseq.layers import Dense
+        >>> from_config(described(Dense(3, name="out")))
+        <Dense 'out'>
+    """
+    return {"module": "keras.layers", "class_name": type(layer).__name__, "config": layer.get_config()}

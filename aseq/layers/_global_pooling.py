@@ -1,4 +1,4 @@
-"""Pooling over all of a sequence or image: GlobalAveragePooling1D/2D and GlobalMaxPooling1D/2D."""
+"""Pooling over all of a sequence, image or volume: GlobalAveragePooling and GlobalMaxPooling."""
 
 from __future__ import annotations
 
@@ -12,7 +12,14 @@ from aseq.layers._spatial import Spatial
 if TYPE_CHECKING:
     from aseq.types import Array, Backward, Config, Shape
 
-__all__ = ["GlobalAveragePooling1D", "GlobalAveragePooling2D", "GlobalMaxPooling1D", "GlobalMaxPooling2D"]
+__all__ = [
+    "GlobalAveragePooling1D",
+    "GlobalAveragePooling2D",
+    "GlobalAveragePooling3D",
+    "GlobalMaxPooling1D",
+    "GlobalMaxPooling2D",
+    "GlobalMaxPooling3D",
+]
 
 
 class _GlobalPooling(Spatial):
@@ -158,3 +165,29 @@ class GlobalAveragePooling2D(_GlobalAverage):
     """
 
     rank = 2
+
+
+class GlobalMaxPooling3D(_GlobalMax):
+    """The largest over the volume of each channel: (B, D, H, W, C) to (B, C).
+
+    The arguments are those of `GlobalMaxPooling1D`.
+
+    Examples:
+        >>> GlobalMaxPooling3D().forward(np.arange(8.0).reshape(1, 2, 2, 2, 1))[0].tolist()
+        [[7.0]]
+    """
+
+    rank = 3
+
+
+class GlobalAveragePooling3D(_GlobalAverage):
+    """The mean over the volume of each channel: (B, D, H, W, C) to (B, C).
+
+    The arguments are those of `GlobalMaxPooling1D`.
+
+    Examples:
+        >>> GlobalAveragePooling3D().forward(np.arange(8.0).reshape(1, 2, 2, 2, 1))[0].tolist()
+        [[3.5]]
+    """
+
+    rank = 3

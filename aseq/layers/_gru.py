@@ -7,6 +7,7 @@ from typing import TYPE_CHECKING, Any
 import numpy as np
 
 from aseq import activations
+from aseq.layers._activation_argument import get_activation
 from aseq.layers._recurrence import Fused, Gradients, blocks, dot_blocks, rows_of, unblock
 from aseq.layers._rnn import Recurrent
 
@@ -58,7 +59,7 @@ class GRU(Recurrent):
         **options: Any,
     ) -> None:
         super().__init__(units, activation, use_bias, **options)
-        self.recurrent_activation = activations.get(recurrent_activation)
+        self.recurrent_activation = get_activation(recurrent_activation)
         self.reset_after = reset_after
 
     def bias_shape(self) -> tuple[int, ...]:
@@ -71,9 +72,9 @@ class GRU(Recurrent):
 
     def _cell_after(self, a: Array, h: Array, share: Share) -> CellStep:
         s, into_h = share(h)
-        gates, into_gates = self.recurrent_activation.forward(a[:2] + s[:2])
+        gates, into_gates = self.recurrent_activation.under(self.flavor).forward(a[:2] + s[:2])
         z, r = gates
-        k, into_k = self.activation.forward(a[2] + r * s[2])
+        k, into_k = self.activation.under(self.flavor).forward(a[2] + r * s[2])
 
         def backward(dstates: list[Array]) -> tuple[Array, list[Array]]:
             dh = dstates[0]
@@ -86,10 +87,10 @@ class GRU(Recurrent):
 
     def _cell_before(self, a: Array, h: Array, share: Share) -> CellStep:
         s, into_h = share(h, slice(0, 2))
-        gates, into_gates = self.recurrent_activation.forward(a[:2] + s)
+        gates, into_gates = self.recurrent_activation.under(self.flavor).forward(a[:2] + s)
         z, r = gates
         (s_k,), into_reset = share(r * h, slice(2, 3))
-        k, into_k = self.activation.forward(a[2] + s_k)
+        k, into_k = self.activation.under(self.flavor).forward(a[2] + s_k)
 
         def backward(dstates: list[Array]) -> tuple[Array, list[Array]]:
             dh = dstates[0]
@@ -112,7 +113,7 @@ class GRU(Recurrent):
     def get_config(self) -> Config:
         """Keras's arguments."""
         return super().get_config() | {
-            "recurrent_activation": self.recurrent_activation.name,
+            "recurrent_activation": self.recurrent_activation.identifier,
             "reset_after": self.reset_after,
         }
 

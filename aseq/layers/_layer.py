@@ -5,53 +5,21 @@ A layer never owns the memory of its weights: the network gives it views into on
 
 from __future__ import annotations
 
-import sys
-from dataclasses import dataclass, field
 from typing import TYPE_CHECKING, Any
 
 import numpy as np
 
 from aseq import constraints, initializers, regularizers
 from aseq.errors import ConfigError, NotBuiltError, ShapeError
+from aseq.layers._weight import Weight, assign
 from aseq.registry import Configurable, snake_case
 
 if TYPE_CHECKING:
-    from collections.abc import Iterator
+    from collections.abc import Iterator, Sequence
 
     from aseq.types import Array, Backward, Config, Shape
 
 __all__ = ["Layer", "Weight"]
-
-
-def _unbound() -> Array:
-    return np.empty(0, np.float32)
-
-
-@dataclass(eq=False)
-class Weight:
-    """One array of a layer: declared in `build`, bound to memory by the network.
-
-    Attributes:
-        name: Keras's name within the layer, such as "kernel".
-        shape: Its shape.
-        trainable: False for running statistics, which no optimizer touches.
-        value: View into the network's flat vector, once bound.
-        grad: View into the flat gradient vector (trainable weights only).
-    """
-
-    name: str
-    shape: tuple[int, ...]
-    initializer: initializers.Initializer
-    trainable: bool = True
-    regularizer: regularizers.Regularizer | None = None
-    constraint: constraints.Constraint | None = None
-    value: Array = field(default_factory=_unbound, repr=False)
-    grad: Array = field(default_factory=_unbound, repr=False)
-
-    @property
-    def size(self) -> int:
-        """Number of elements."""
-        return int(np.prod(self.shape, dtype=np.int64))
 
 
 class Layer(Configurable):
@@ -69,12 +37,18 @@ class Layer(Configurable):
         trainable: False freezes the layer's weights.
         dtype: Compute dtype; the model's (float32) if not given.
         input_shape: Shape without the batch axis, for a first layer in the style of tf.js and Keras 2.
+        batch_input_shape: The same with the batch axis; `batch_shape` is its other name.
+        activity_regularizer: Penalty on the output, a sample.
+        weights: First values of the weights, as `set_weights` takes them.
 
     Attributes:
         uses_mask: The layer's `forward` takes a third argument, `mask`.
         passes_mask: The mask of the input is also the mask of the output.
         input_gradient: False where nothing before this layer learns: `backward` may then return None.
-        rng: The layer's own random numbers (dropout and noise), seeded by the model.
+        rng: The layer's own random numbers (dropout and noise), seeded by its first model.
+        seeded: Whether that has happened.
+        flavor: Whose rules hold where Keras and tf.js differ, "keras" or "tfjs"; the model says it.
+        is_activation: No more than a function: what other layers take as their `activation`.
 
     Examples:
         >>> class Double(Layer):
@@ -87,6 +61,8 @@ class Layer(Configurable):
 
     uses_mask = False
     passes_mask = True
+    flavor = "keras"
+    is_activation = False
     integer_input = False
     """True for layers that look numbers up rather than compute with them (Embedding)."""
 
@@ -100,6 +76,7 @@ class Layer(Configurable):
         batch_input_shape: Shape | None = None,
         batch_shape: Shape | None = None,
         activity_regularizer: Any = None,
+        weights: Sequence[Any] | None = None,
     ) -> None:
         batch_shape = batch_shape or batch_input_shape
         if input_shape is not None:
@@ -112,10 +89,12 @@ class Layer(Configurable):
         self.activity_regularizer = regularizers.get(activity_regularizer)
         self.input_gradient = True
         self.rng = np.random.default_rng(0)
+        self.seeded = False
         self.built = False
         self.input_shape: Shape = ()
         self.output_shape: Shape = ()
         self._own_weights: list[Weight] = []
+        self._first_values = weights
 
     # What subclasses write ------------------------------------------------------------------
 
@@ -146,6 +125,20 @@ class Layer(Configurable):
         if self.activity_regularizer is not None:
             config["activity_regularizer"] = regularizers.serialize(self.activity_regularizer)
         return config
+
+    @classmethod
+    def from_config(cls, config: Config) -> Any:
+        """A new layer with the arguments of `get_config`, as aseq, Keras or tf.js writes them.
+
+        Raises:
+            ConfigError: An argument is missing. Keys that this layer does not have say nothing to it.
+        """
+        try:
+            return super().from_config(config)
+        except TypeError as error:
+            raise ConfigError(
+                f"layer {cls.__name__}: expected a config of its arguments, received {config!r}: {error}."
+            ) from error
 
     def sublayers(self) -> list[Layer]:
         """Layers inside this one (wrappers), in the order of their weights."""
@@ -228,6 +221,9 @@ class Layer(Configurable):
             self.output_shape = self.compute_output_shape(input_shape)
             self.build(input_shape)
             self.built = True
+            if self._first_values is not None:
+                self.set_weights(self._first_values)
+                self._first_values = None
         return self.output_shape
 
     @property
@@ -235,6 +231,43 @@ class Layer(Configurable):
         """All weights in Keras's order: own trainable ones, own others, then those of sublayers."""
         own = sorted(self._own_weights, key=lambda weight: not weight.trainable)
         return own + [weight for layer in self.sublayers() for weight in layer.weights]
+
+    def get_weights(self) -> list[Array]:
+        """Copies of the layer's weights, in Keras's order.
+
+        During a fit use the model's `get_weights`, which waits for the end of a step.
+
+        Raises:
+            NotBuiltError: They have no values yet.
+        """
+        weights = self.weights
+        if not self.built or not all(weight.bound for weight in weights):
+            raise NotBuiltError(
+                f"layer {self.name!r}: expected a layer with weights, received one that is not built. Build its "
+                f"model first."
+            )
+        return [weight.value.copy() for weight in weights]
+
+    def set_weights(self, values: Sequence[Any]) -> None:
+        """Set the layer's weights, in Keras's order; a model that is built later keeps them.
+
+        Args:
+            values: One array a weight, such as `get_weights` of another layer gives.
+
+        Raises:
+            NotBuiltError: The input shape is not known yet.
+            ShapeError: One of them does not fit; then none is changed.
+
+        Examples:
+            >>> from aseq.layers import Dense
+            >>> one, other = (Dense(2).initialize((None, 3), seed=seed) for seed in (1, 2))
+            >>> other.set_weights(one.get_weights())
+            >>> bool((one.kernel.value == other.kernel.value).all())
+            True
+        """
+        if not self.built:
+            raise NotBuiltError(f"layer {self.name!r}: expected a built layer. Give its input shape first.")
+        assign([(self.name, weight) for weight in self.weights], values, f"set_weights: layer {self.name!r}")
 
     def learning_weights(self) -> Iterator[Weight]:
         """The weights that training changes: trainable ones of layers that are not frozen."""
@@ -255,6 +288,11 @@ class Layer(Configurable):
         for layer in self.sublayers():
             yield from layer.walk()
 
+    def follow(self, flavor: str) -> None:
+        """Keep to the rules of "keras" or of "tfjs" where these differ, in all layers inside, too."""
+        for layer in self.walk():
+            layer.flavor = flavor
+
     def count_params(self) -> int:
         """Number of elements in all weights.
 
@@ -267,6 +305,8 @@ class Layer(Configurable):
 
     def initialize(self, input_shape: Shape, *, seed: int = 0, dtype: Any = np.float32) -> Layer:
         """Build this one layer on its own, with memory for its weights (a network does it for all).
+
+        Weights that have values keep them.
 
         Args:
             input_shape: With the batch axis first, as None.
@@ -281,13 +321,15 @@ class Layer(Configurable):
         self.seed(seeds[1])
         rng = np.random.default_rng(seeds[0])
         for weight in self.weights:
-            weight.value = np.array(weight.initializer(weight.shape, dtype, rng), order="C")
+            first = weight.value if weight.bound else weight.initializer(weight.shape, dtype, rng)
+            weight.value = np.array(first, dtype, order="C")
             weight.grad = np.zeros(weight.shape, dtype)
         return self
 
     def seed(self, sequence: np.random.SeedSequence) -> None:
         """Give this layer and those inside it random numbers of their own."""
         self.rng = np.random.default_rng(sequence)
+        self.seeded = True
         inner = self.sublayers()
         for layer, child in zip(inner, sequence.spawn(len(inner)), strict=True):
             layer.seed(child)
@@ -297,34 +339,6 @@ class Layer(Configurable):
 
     __eq__ = object.__eq__  # two layers with equal arguments are still two layers
     __hash__ = object.__hash__
-
-
-def from_config(entry: Config, custom_objects: Any = None) -> Layer:
-    """A layer from `{"class_name", "config"}`, as `get_config` of a model and Keras files have it.
-
-    Args:
-        entry: The description.
-        custom_objects: Layer classes of your own by name.
-
-    Raises:
-        ConfigError: No layer has this class name.
-
-    Examples:
-        >>> from_config({"class_name": "Dense", "config": {"units": 3, "name": "out"}})
-        <Dense 'out'>
-    """
-    name = entry["class_name"]
-    room = sys.modules["aseq.layers"]  # its __all__ is the registry; it has imported this module
-    found = (custom_objects or {}).get(name)
-    if found is None and name in room.__all__ and isinstance(getattr(room, name), type):
-        found = getattr(room, name)
-    if found is None or not issubclass(found, Layer):
-        raise ConfigError(
-            f"layer: expected one of {', '.join(n for n in room.__all__ if n[0].isupper())}, received "
-            f"class_name {name!r}. Pass classes of your own as custom_objects={{{name!r}: ...}}."
-        )
-    layer: Layer = found.from_config(entry.get("config", {}))
-    return layer
 
 
 def check_rank(layer: Layer, input_shape: Shape, rank: int, *, at_least: bool = False) -> None:

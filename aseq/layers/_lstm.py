@@ -7,6 +7,7 @@ from typing import TYPE_CHECKING, Any
 import numpy as np
 
 from aseq import activations, initializers
+from aseq.layers._activation_argument import get_activation
 from aseq.layers._recurrence import Fused, Gradients, blocks, dot_blocks, rows_of, unblock
 from aseq.layers._rnn import Recurrent
 
@@ -57,7 +58,7 @@ class LSTM(Recurrent):
         **options: Any,
     ) -> None:
         super().__init__(units, activation, use_bias, **options)
-        self.recurrent_activation = activations.get(recurrent_activation)
+        self.recurrent_activation = get_activation(recurrent_activation)
         self.unit_forget_bias = unit_forget_bias
 
     def build(self, input_shape: Shape) -> None:
@@ -70,10 +71,10 @@ class LSTM(Recurrent):
         """One step."""
         h, c = states
         s, into_h = share(h)
-        (i, f, o), into_gates = self.recurrent_activation.forward((a + s)[[0, 1, 3]])
-        k, into_k = self.activation.forward(a[2] + s[2])
+        (i, f, o), into_gates = self.recurrent_activation.under(self.flavor).forward((a + s)[[0, 1, 3]])
+        k, into_k = self.activation.under(self.flavor).forward(a[2] + s[2])
         memory = f * c + i * k
-        shown, into_memory = self.activation.forward(memory)
+        shown, into_memory = self.activation.under(self.flavor).forward(memory)
 
         def backward(dstates: list[Array]) -> tuple[Array, list[Array]]:
             dh = dstates[0]
@@ -95,7 +96,7 @@ class LSTM(Recurrent):
     def get_config(self) -> Config:
         """Keras's arguments."""
         return super().get_config() | {
-            "recurrent_activation": self.recurrent_activation.name,
+            "recurrent_activation": self.recurrent_activation.identifier,
             "unit_forget_bias": self.unit_forget_bias,
         }
 

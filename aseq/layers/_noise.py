@@ -1,4 +1,4 @@
-"""Noise that is only there while training: SpatialDropout1D/2D, GaussianNoise, GaussianDropout, AlphaDropout."""
+"""Noise that is only there while training: Dropout, SpatialDropout, GaussianNoise, GaussianDropout, AlphaDropout."""
 
 from __future__ import annotations
 
@@ -8,84 +8,24 @@ from typing import TYPE_CHECKING, Any
 import numpy as np
 
 from aseq.errors import ConfigError
-from aseq.layers._core import Dropout
+from aseq.layers._data_format import known_format
 from aseq.layers._layer import Layer, check_rank
 
 if TYPE_CHECKING:
     from aseq.types import Array, Backward, Config, Shape
 
-__all__ = ["AlphaDropout", "GaussianDropout", "GaussianNoise", "SpatialDropout1D", "SpatialDropout2D"]
+__all__ = [
+    "AlphaDropout",
+    "Dropout",
+    "GaussianDropout",
+    "GaussianNoise",
+    "SpatialDropout1D",
+    "SpatialDropout2D",
+]
 
 
 SELU_LIMIT = -1.6732632423543772 * 1.0507009873554805
 """What selu tends to for very negative inputs: -alpha * scale."""
-
-
-class SpatialDropout1D(Dropout):
-    """Dropout of whole channels of a sequence: (B, T, C), one decision for all steps.
-
-    Tompson et al., "Efficient object localization using convolutional networks", 2014.
-
-    Args:
-        rate: Share of channels to drop.
-        seed: Of the mask; the model's seed decides if not given.
-        **options: Those of `Layer`.
-
-    Examples:
-        >>> y, _ = SpatialDropout1D(0.5).forward(np.ones((1, 3, 64)), training=True)
-        >>> bool((y[:, 0] == y[:, 1]).all()), sorted(set(y.ravel().tolist()))
-        (True, [0.0, 2.0])
-    """
-
-    def __init__(self, rate: float, seed: int | None = None, **options: Any) -> None:
-        super().__init__(rate, (None, 1, None), seed, **options)
-
-    def build(self, input_shape: Shape) -> None:
-        """Check that these are sequences."""
-        check_rank(self, input_shape, 3)
-
-    def get_config(self) -> Config:
-        """Keras's arguments."""
-        config = super().get_config()
-        del config["noise_shape"]
-        return config
-
-
-class SpatialDropout2D(Dropout):
-    """Dropout of whole channels of an image: (B, H, W, C), one decision for all pixels.
-
-    Args:
-        rate: Share of channels to drop.
-        data_format: "channels_last" (the default) or "channels_first".
-        seed: Of the mask; the model's seed decides if not given.
-        **options: Those of `Layer`.
-
-    Examples:
-        >>> y, _ = SpatialDropout2D(0.5).forward(np.ones((1, 2, 2, 64)), training=True)
-        >>> bool((y == y[:, :1, :1]).all())
-        True
-    """
-
-    def __init__(
-        self, rate: float, data_format: str | None = None, seed: int | None = None, **options: Any
-    ) -> None:
-        if data_format not in (None, "channels_last", "channels_first"):
-            raise ConfigError(
-                f"SpatialDropout2D: expected data_format 'channels_last' or 'channels_first', received {data_format!r}."
-            )
-        self.data_format = data_format or "channels_last"
-        shape = (None, None, 1, 1) if data_format == "channels_first" else (None, 1, 1, None)
-        super().__init__(rate, shape, seed, **options)
-
-    def build(self, input_shape: Shape) -> None:
-        """Check that these are images."""
-        check_rank(self, input_shape, 4)
-
-    def get_config(self) -> Config:
-        """Keras's arguments."""
-        config = super().get_config() | {"data_format": self.data_format}
-        del config["noise_shape"]
-        return config
 
 
 class _Noise(Layer):
@@ -106,6 +46,136 @@ class _Noise(Layer):
     def get_config(self) -> Config:
         """Keras's arguments."""
         return super().get_config() | {"seed": self.seed_argument}
+
+
+class _Dropping(_Noise):
+    """Zeros with probability `rate` while training; the others are scaled by 1 / (1 - rate)."""
+
+    def __init__(self, rate: float, seed: int | None = None, **options: Any) -> None:
+        super().__init__(seed, **options)
+        self.rate = _within_one(type(self).__name__, "rate", rate)
+
+    def mask_shape(self, x: Array) -> tuple[int, ...]:
+        """The shape of the mask for `x`."""
+        return x.shape
+
+    def forward(self, x: Array, training: bool = False) -> tuple[Array, Backward]:
+        """X times mask / (1 - rate) while training, else x."""
+        if not training or self.rate == 0:
+            return x, lambda dy: dy
+        if self.rate == 1:
+            return np.zeros_like(x), np.zeros_like
+        random = self.rng.random(self.mask_shape(x), dtype=np.float32)
+        mask = (random >= self.rate).astype(x.dtype)
+        mask *= x.dtype.type(1 / (1 - self.rate))
+        return x * mask, lambda dy: dy * mask
+
+    def get_config(self) -> Config:
+        """Keras's arguments."""
+        return super().get_config() | {"rate": self.rate}
+
+
+class Dropout(_Dropping):
+    """Sets inputs to 0 with probability `rate` while training and scales the others by 1 / (1 - rate).
+
+    Srivastava et al., "Dropout: a simple way to prevent neural networks from overfitting", 2014.
+
+    Args:
+        rate: Share of inputs to drop, in [0, 1].
+        noise_shape: Shape of the mask, broadcast over the input; None stands for the input's own size.
+        seed: Of the mask; the model's seed decides if not given.
+        **options: Those of `Layer`.
+
+    Examples:
+        >>> y, _ = Dropout(0.5).forward(np.ones((1, 1000)), training=True)
+        >>> sorted(set(y.ravel().tolist())), 400 < int(np.count_nonzero(y)) < 600
+        ([0.0, 2.0], True)
+    """
+
+    def __init__(
+        self, rate: float, noise_shape: Shape | None = None, seed: int | None = None, **options: Any
+    ) -> None:
+        super().__init__(rate, seed, **options)
+        self.noise_shape = None if noise_shape is None else tuple(noise_shape)
+
+    def mask_shape(self, x: Array) -> tuple[int, ...]:
+        """That of `x`, or what `noise_shape` says."""
+        return x.shape if self.noise_shape is None else _sizes(self.noise_shape, x)
+
+    def get_config(self) -> Config:
+        """Keras's arguments."""
+        noise_shape = None if self.noise_shape is None else list(self.noise_shape)
+        return super().get_config() | {"noise_shape": noise_shape}
+
+
+class _SpatialDropping(_Dropping):
+    """One decision for all cells of a channel."""
+
+    def get_config(self) -> Config:
+        """Keras's arguments: these layers have no `trainable` there."""
+        config = super().get_config()
+        del config["trainable"]
+        return config
+
+
+class SpatialDropout1D(_SpatialDropping):
+    """Dropout of whole channels of a sequence: (B, T, C), one decision for all steps.
+
+    Tompson et al., "Efficient object localization using convolutional networks", 2014.
+
+    Args:
+        rate: Share of channels to drop.
+        seed: Of the mask; the model's seed decides if not given.
+        **options: Those of `Layer`.
+
+    Examples:
+        >>> y, _ = SpatialDropout1D(0.5).forward(np.ones((1, 3, 64)), training=True)
+        >>> bool((y[:, 0] == y[:, 1]).all()), sorted(set(y.ravel().tolist()))
+        (True, [0.0, 2.0])
+    """
+
+    def build(self, input_shape: Shape) -> None:
+        """Check that these are sequences."""
+        check_rank(self, input_shape, 3)
+
+    def mask_shape(self, x: Array) -> tuple[int, ...]:
+        """(B, 1, C)."""
+        return (len(x), 1, x.shape[2])
+
+
+class SpatialDropout2D(_SpatialDropping):
+    """Dropout of whole channels of an image: (B, H, W, C), one decision for all pixels.
+
+    Args:
+        rate: Share of channels to drop.
+        data_format: "channels_last" (the default) or "channels_first".
+        seed: Of the mask; the model's seed decides if not given.
+        **options: Those of `Layer`.
+
+    Examples:
+        >>> y, _ = SpatialDropout2D(0.5).forward(np.ones((1, 2, 2, 64)), training=True)
+        >>> bool((y == y[:, :1, :1]).all())
+        True
+    """
+
+    def __init__(
+        self, rate: float, data_format: str | None = None, seed: int | None = None, **options: Any
+    ) -> None:
+        super().__init__(rate, seed, **options)
+        self.data_format = known_format("SpatialDropout2D", data_format)
+
+    def build(self, input_shape: Shape) -> None:
+        """Check that these are images."""
+        check_rank(self, input_shape, 4)
+
+    def mask_shape(self, x: Array) -> tuple[int, ...]:
+        """One cell a sample and channel."""
+        first = self.data_format == "channels_first"
+        return (len(x), x.shape[1], 1, 1) if first else (len(x), 1, 1, x.shape[3])
+
+    def get_config(self) -> Config:
+        """Keras's arguments."""
+        return super().get_config() | {"data_format": self.data_format}
 
 
 class GaussianNoise(_Noise):
@@ -211,8 +281,7 @@ class AlphaDropout(_Noise):
         """The formula above while training; the gradient is a where kept."""
         if not training or self.rate == 0:
             return x, lambda dy: dy
-        sizes = self.noise_shape or x.shape
-        shape = tuple(size if size is not None else x.shape[i] for i, size in enumerate(sizes))
+        shape = x.shape if self.noise_shape is None else _sizes(self.noise_shape, x)
         low = SELU_LIMIT
         a = ((1 - self.rate) * (1 + self.rate * low**2)) ** -0.5
         kept = self.rng.random(shape, dtype=np.float32) >= self.rate
@@ -227,6 +296,11 @@ class AlphaDropout(_Noise):
         """Keras's arguments."""
         noise_shape = None if self.noise_shape is None else list(self.noise_shape)
         return super().get_config() | {"rate": self.rate, "noise_shape": noise_shape}
+
+
+def _sizes(noise_shape: Shape, x: Array) -> tuple[int, ...]:
+    """`noise_shape` with the sizes of `x` where it has none."""
+    return tuple(size if size is not None else x.shape[i] for i, size in enumerate(noise_shape))
 
 
 def _within_one(owner: str, argument: str, value: float) -> float:

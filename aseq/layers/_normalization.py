@@ -303,6 +303,8 @@ class RMSNormalization(Layer):
         [[1.0, 1.0]]
     """
 
+    passes_mask = False  # as in Keras
+
     def __init__(self, axis: Any = -1, epsilon: float = 1e-6, **options: Any) -> None:
         super().__init__(**options)
         self.axis = axis_tuple("RMSNormalization", axis)

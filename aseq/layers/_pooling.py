@@ -1,4 +1,4 @@
-"""Pooling over windows: MaxPooling1D/2D and AveragePooling1D/2D.
+"""Pooling over windows: MaxPooling and AveragePooling.
 
 A window over several axes is worked off axis by axis: the maximum of 2 x 2 cells is the maximum of two maxima.
 """
@@ -21,7 +21,14 @@ if TYPE_CHECKING:
 
     Stage = Callable[[Array, Array], None]
 
-__all__ = ["AveragePooling1D", "AveragePooling2D", "MaxPooling1D", "MaxPooling2D"]
+__all__ = [
+    "AveragePooling1D",
+    "AveragePooling2D",
+    "AveragePooling3D",
+    "MaxPooling1D",
+    "MaxPooling2D",
+    "MaxPooling3D",
+]
 
 
 class _Pooling(Spatial):
@@ -290,3 +297,29 @@ class AveragePooling2D(_AveragePooling):
     """
 
     rank = 2
+
+
+class MaxPooling3D(_MaxPooling):
+    """The largest of each `pool_size` window: (B, D, H, W, C) to (B, D', H', W', C).
+
+    The arguments are those of `MaxPooling1D`.
+
+    Examples:
+        >>> MaxPooling3D().forward(np.arange(8.0).reshape(1, 2, 2, 2, 1))[0].item()
+        7.0
+    """
+
+    rank = 3
+
+
+class AveragePooling3D(_AveragePooling):
+    """The mean of each `pool_size` window: (B, D, H, W, C) to (B, D', H', W', C).
+
+    The arguments are those of `MaxPooling1D`; with padding "same" the mean is over the real cells only.
+
+    Examples:
+        >>> AveragePooling3D().forward(np.arange(8.0).reshape(1, 2, 2, 2, 1))[0].item()
+        3.5
+    """
+
+    rank = 3

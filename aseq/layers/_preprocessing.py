@@ -12,6 +12,7 @@ from aseq.errors import ConfigError, DataError, ShapeError
 from aseq.initializers import Initializer
 from aseq.layers._layer import Layer, known_size
 from aseq.layers._normalization import own_axes
+from aseq.registry import unwrapped
 
 if TYPE_CHECKING:
     from collections.abc import Generator, Iterator
@@ -137,8 +138,8 @@ class Normalization(Layer):
             batch: (B, ...), as `forward` takes it.
         """
         batch = np.asarray(batch)
-        if not self.built:
-            self.initialize((None, *batch.shape[1:]))
+        if not self.built or not all(weight.bound for weight in self.weights):
+            self.initialize(self.input_shape if self.built else (None, *batch.shape[1:]))
         if self.given is not None:
             raise ConfigError(f"layer {self.name!r} (Normalization): has a given mean, and nothing to adapt.")
         fits = batch.ndim == len(self.input_shape) and all(
@@ -229,7 +230,7 @@ class Rescaling(Layer):
 
     def __init__(self, scale: Any, offset: Any = 0.0, **options: Any) -> None:
         super().__init__(**options)
-        self.scale, self.offset = (np.asarray(_plain(value), np.float64) for value in (scale, offset))
+        self.scale, self.offset = (np.asarray(unwrapped(value), np.float64) for value in (scale, offset))
 
     def forward(self, x: Array, training: bool = False) -> tuple[Array, Backward]:
         """The formula; backward multiplies by the scale."""
@@ -242,11 +243,6 @@ class Rescaling(Layer):
     def get_config(self) -> Config:
         """Keras's arguments."""
         return super().get_config() | {"scale": self.scale.tolist(), "offset": self.offset.tolist()}
-
-
-def _plain(value: Any) -> Any:
-    """Keras writes an array in a config as {"class_name": "__numpy__", "config": {"value": ...}}."""
-    return value["config"]["value"] if isinstance(value, dict) else value
 
 
 def _as_floats(x: Array) -> Array:

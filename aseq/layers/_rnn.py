@@ -11,8 +11,8 @@ from typing import TYPE_CHECKING, Any, ClassVar
 
 import numpy as np
 
-from aseq import activations
 from aseq.errors import ConfigError, ShapeError
+from aseq.layers._activation_argument import get_activation
 from aseq.layers._cell import Unrolled
 from aseq.layers._layer import Layer, check_rank, known_size, positive
 from aseq.layers._recurrence import Pass
@@ -53,8 +53,9 @@ class Recurrent(Layer):
         go_backwards: Read the last step first; a returned sequence is in the order of reading.
         stateful: Begin each batch with the states in which the one before ended (fixed batch size).
         unroll: Kept for Keras's sake, changes nothing.
-        zero_output_for_mask: A masked step gives zeros, not the output of the step before.
+        zero_output_for_mask: A masked step gives zeros, not the output of the step before (in tf.js never).
         implementation: Taken for Keras's sake, changes nothing; so is `use_cudnn`.
+        time_major: Only False, the batch axis first.
     """
 
     uses_mask = True
@@ -86,12 +87,17 @@ class Recurrent(Layer):
         zero_output_for_mask: bool = False,
         implementation: int = 2,
         use_cudnn: Any = "auto",
+        time_major: bool = False,
         **options: Any,
     ) -> None:
         super().__init__(**options)
         owner = type(self).__name__
+        if time_major:
+            raise ConfigError(
+                f"{owner}: expected inputs of shape (batch, time, features), received time_major=True."
+            )
         self.units = positive(owner, "units", units)
-        self.activation = activations.get(activation)
+        self.activation = get_activation(activation)
         self.use_bias = use_bias
         self.kernel_spec = WeightSpec(kernel_initializer, kernel_regularizer, kernel_constraint)
         self.recurrent_spec = WeightSpec(recurrent_initializer, recurrent_regularizer, recurrent_constraint)
@@ -208,9 +214,11 @@ class Recurrent(Layer):
     def _output(self, history: Array, skip: Array | None) -> tuple[Array, Any]:
         """What the layer shows of the states of all steps, and its backward."""
         shown = None  # (T, B, 1): 0 where a step shows nothing
-        if skip is not None and self.zero_output_for_mask:
+        if skip is None or self.flavor == "tfjs":  # tf.js always shows what it has
+            pass
+        elif self.zero_output_for_mask:
             shown = (~skip).astype(history.dtype)
-        elif skip is not None and self.stateful:  # a sequence not yet begun shows no old state
+        elif self.stateful:  # a sequence not yet begun shows no old state
             shown = np.logical_or.accumulate(~skip, 0).astype(history.dtype)
         if not self.return_sequences:
             last = history[-1] if shown is None else history[-1] * shown[-1]
@@ -226,6 +234,11 @@ class Recurrent(Layer):
     def _skipped(self, mask: Array | None) -> Array | None:
         if mask is None or mask.all():
             return None
+        if mask.ndim != 2:
+            raise ShapeError(
+                f"layer {self.name!r} ({type(self).__name__}): expected a mask of one entry a time step, (batch, "
+                f"time), received shape {mask.shape}. Put the layer before the mask is made."
+            )
         skip = ~mask.astype(bool).T[..., None]
         return skip[::-1] if self.go_backwards else skip
 
@@ -282,7 +295,7 @@ class Recurrent(Layer):
         config |= self.kernel_spec.config("kernel")
         config |= self.recurrent_spec.config("recurrent")
         config |= self.bias_spec.config("bias")
-        return config | {"activation": self.activation.name, "seed": self.seed_argument}
+        return config | {"activation": self.activation.identifier, "seed": self.seed_argument}
 
 
 _PLAIN_ARGUMENTS = (

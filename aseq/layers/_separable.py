@@ -35,8 +35,8 @@ def depthwise(x: Array, kernel: Array, grid: Grid) -> tuple[Array, Any]:
         grid: Where the windows lie.
 
     Returns:
-        (B, *outputs, C M), channel c's results side by side at c M, and `backward(dz, out)`, which writes the
-        kernel's gradient to `out` and returns x's.
+        (B, *outputs, C M), channel c's results side by side at c M, and `backward(dz, out, wants_x)`, which
+        writes the kernel's gradient to `out` and returns x's, if wanted.
     """
     channels, multiplier = kernel.shape[-2:]
     dtype = np.result_type(x, kernel)
@@ -57,19 +57,21 @@ def depthwise(x: Array, kernel: Array, grid: Grid) -> tuple[Array, Any]:
 
     over_batch(forward_part, len(x), work)
 
-    def backward(dz: Array, out: Array) -> Array:
+    def backward(dz: Array, out: Array, wants_x: bool) -> Array | None:
         dz = dz.reshape(z.shape)
-        dx = np.zeros(x.shape, dtype)
+        dx = np.zeros(x.shape, dtype) if wants_x else None
         sums: dict[int, Array] = {}
 
         def backward_part(index: int, samples: slice) -> None:
             total = sums[index] = np.zeros(kernel.shape, dtype)
             for some in _blocks(samples, z):
                 for place, cells, windows, weights in taps:
-                    seen, d, target = x[(some, *cells)], dz[(some, *windows)], dx[(some, *cells)]
+                    seen, d = x[(some, *cells)], dz[(some, *windows)]
+                    target = None if dx is None else dx[(some, *cells)]
                     for m in range(multiplier):
                         total[place][:, m] += sum_rows(seen * d[..., m])
-                        target += d[..., m] * weights[..., m]
+                        if target is not None:
+                            target += d[..., m] * weights[..., m]
 
         over_batch(backward_part, len(x), 2 * work)
         out.fill(0)
@@ -147,7 +149,8 @@ class _Depthwise(Windowed):
             dz = self.inward(dz)
             if self.use_bias:
                 self.bias.grad[...] = sum_rows(dz)
-            return self.outward(into(dz, self.kernel.grad))
+            dx = into(dz, self.kernel.grad, self.input_gradient)
+            return None if dx is None else self.outward(dx)
 
         return self.outward(z), backward
 
@@ -273,7 +276,8 @@ class _Separable(Windowed):
             dz = self.inward(dz)
             kernel_gradient(windows, dz, self.pointwise_kernel.grad, self.bias_grad)
             ddeep = spread(dz, self.pointwise_kernel.value, grid)
-            return self.outward(into(ddeep, self.depthwise_kernel.grad))
+            dx = into(ddeep, self.depthwise_kernel.grad, self.input_gradient)
+            return None if dx is None else self.outward(dx)
 
         return self.outward(z), backward
 

@@ -1,8 +1,7 @@
-"""Layers that move, repeat, pad or crop what they get: Permute, RepeatVector, ZeroPadding, Cropping, UpSampling."""
+"""Layers that move, repeat, pad or crop what they get: Permute, RepeatVector, ZeroPadding, Cropping."""
 
 from __future__ import annotations
 
-import math
 from typing import TYPE_CHECKING, Any
 
 import numpy as np
@@ -19,8 +18,6 @@ __all__ = [
     "Cropping2D",
     "Permute",
     "RepeatVector",
-    "UpSampling1D",
-    "UpSampling2D",
     "ZeroPadding1D",
     "ZeroPadding2D",
 ]
@@ -238,6 +235,13 @@ class Cropping1D(_Cropping):
     def __init__(self, cropping: Any = (1, 1), data_format: str | None = None, **options: Any) -> None:
         super().__init__(cropping, data_format, **options)
 
+    def get_config(self) -> Config:
+        """Keras's arguments, which know no other format than the default."""
+        config = super().get_config()
+        if self.data_format == "channels_last":
+            del config["data_format"]
+        return config
+
 
 class Cropping2D(_Cropping):
     """Cuts rows and columns off an image: (B, H, W, C) to (B, H - top - bottom, W - left - right, C).
@@ -258,119 +262,3 @@ class Cropping2D(_Cropping):
         self, cropping: Any = ((0, 0), (0, 0)), data_format: str | None = None, **options: Any
     ) -> None:
         super().__init__(cropping, data_format, **options)
-
-
-class _UpSampling(Spatial):
-    """Each cell of the spatial axes `size` times, or values in between."""
-
-    def __init__(
-        self, size: Any = 2, data_format: str | None = None, interpolation: str = "nearest", **options: Any
-    ) -> None:
-        super().__init__(data_format, **options)
-        self.size = self.per_axis("size", size)
-        self.interpolation = str(interpolation).lower()
-        if self.interpolation not in ("nearest", "bilinear"):
-            raise ConfigError(
-                f"{type(self).__name__}: expected interpolation 'nearest' or 'bilinear', received {interpolation!r}."
-            )
-
-    def compute_output_shape(self, input_shape: Shape) -> Shape:
-        """Each spatial size times its factor."""
-        sizes, channels = self.split_shape(input_shape)
-        grown = tuple(n if n is None else n * times for n, times in zip(sizes, self.size, strict=True))
-        return self.join_shape(input_shape[0], grown, channels)
-
-    def forward(self, x: Array, training: bool = False) -> tuple[Array, Backward]:
-        """Along one axis after the other."""
-        y, backs = self.inward(x), []
-        for axis, times in enumerate(self.size, 1):
-            y, back = _repeat(y, axis, times) if self.interpolation == "nearest" else _blend(y, axis, times)
-            backs.append(back)
-
-        def backward(dy: Array) -> Array:
-            d = self.inward(dy)
-            for back in reversed(backs):
-                d = back(d)
-            return self.outward(d)
-
-        return self.outward(y), backward
-
-
-def _repeat(x: Array, axis: int, times: int) -> tuple[Array, Any]:
-    """Each cell of `axis` as often as `times` says; backward sums over the repeats."""
-
-    def backward(dy: Array) -> Array:
-        at = (slice(None),) * axis
-        dx = dy[(*at, slice(0, None, times))].copy()
-        for repeat in range(1, times):
-            dx += dy[(*at, slice(repeat, None, times))]
-        return dx
-
-    return np.repeat(x, times, axis), backward
-
-
-def _blend(x: Array, axis: int, times: int) -> tuple[Array, Any]:
-    """Linear interpolation along `axis`, a product with a matrix whose rows hold two weights each.
-
-    Output j lies at (j + 1/2) / times - 1/2 of the input; beyond the outermost centres the edge value holds.
-    """
-    n = x.shape[axis]
-    at = np.clip((np.arange(n * times) + 0.5) / times - 0.5, 0, max(n - 1, 0))
-    low = np.floor(at).astype(int)
-    matrix = np.zeros((n * times, n))
-    rows = np.arange(n * times)
-    matrix[rows, low] = 1 - (at - low)
-    matrix[rows, np.minimum(low + 1, n - 1)] += at - low
-    weights = matrix.astype(x.dtype)
-
-    def apply(matrix: Array, a: Array) -> Array:
-        flat = a.reshape(*a.shape[: axis + 1], math.prod(a.shape[axis + 1 :]))
-        return np.matmul(matrix, flat).reshape(*a.shape[:axis], len(matrix), *a.shape[axis + 1 :])
-
-    return apply(weights, x), lambda dy: apply(weights.T, dy)
-
-
-class UpSampling1D(_UpSampling):
-    """Each step `size` times in a row: (B, T, C) to (B, T size, C).
-
-    Args:
-        size: How often.
-        **options: Those of `Layer`.
-
-    Examples:
-        >>> UpSampling1D(2).forward(np.array([[[1.0], [2.0]]]))[0].ravel().tolist()
-        [1.0, 1.0, 2.0, 2.0]
-    """
-
-    rank = 1
-
-    def __init__(self, size: int = 2, **options: Any) -> None:
-        super().__init__(size, **options)
-
-    def get_config(self) -> Config:
-        """Keras's arguments."""
-        config = super().get_config() | {"size": self.size[0]}
-        del config["data_format"]
-        return config
-
-
-class UpSampling2D(_UpSampling):
-    """An image with `size` times the rows and columns: (B, H, W, C) to (B, H size, W size, C).
-
-    Args:
-        size: Factor, or a pair for rows and columns.
-        data_format: "channels_last" (the default) or "channels_first".
-        interpolation: "nearest" repeats pixels, "bilinear" weighs the four nearest by their distance
-            (pixel centres at half coordinates, as in TensorFlow).
-        **options: Those of `Layer`.
-
-    Examples:
-        >>> UpSampling2D((1, 2), interpolation="bilinear").forward(np.array([0.0, 4.0]).reshape(1, 1, 2, 1))[0].ravel()
-        array([0., 1., 3., 4.])
-    """
-
-    rank = 2
-
-    def get_config(self) -> Config:
-        """Keras's arguments."""
-        return super().get_config() | {"size": list(self.size), "interpolation": self.interpolation}

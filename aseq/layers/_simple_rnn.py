@@ -33,7 +33,7 @@ class SimpleRNN(Recurrent):
     def cell(self, a: Array, states: list[Array], share: Share) -> CellStep:
         """activation(a + h U)."""
         s, into_h = share(states[0])
-        h, into_a = self.activation.forward(a[0] + s[0])
+        h, into_a = self.activation.under(self.flavor).forward(a[0] + s[0])
 
         def backward(dstates: list[Array]) -> tuple[Array, list[Array]]:
             da = into_a(dstates[0])[None]

@@ -2,25 +2,19 @@
 
 from __future__ import annotations
 
+import math
 from typing import TYPE_CHECKING, Any
 
 import numpy as np
 
 from aseq.errors import ConfigError
+from aseq.layers._data_format import known_format
 from aseq.layers._layer import Layer, check_rank, positive
 
 if TYPE_CHECKING:
     from aseq.types import Array, Config, Shape
 
-__all__ = ["Spatial"]
-
-_FORMATS = {
-    None: "channels_last",
-    "channels_last": "channels_last",
-    "channelsLast": "channels_last",
-    "channels_first": "channels_first",
-    "channelsFirst": "channels_first",
-}
+__all__ = ["Spatial", "product_along"]
 
 
 class Spatial(Layer):
@@ -41,12 +35,7 @@ class Spatial(Layer):
 
     def __init__(self, data_format: str | None = None, **options: Any) -> None:
         super().__init__(**options)
-        if data_format not in _FORMATS:
-            raise ConfigError(
-                f"{type(self).__name__}: expected data_format 'channels_last' or 'channels_first', "
-                f"received {data_format!r}."
-            )
-        self.data_format = _FORMATS[data_format]
+        self.data_format = known_format(type(self).__name__, data_format)
 
     def per_axis(self, argument: str, value: Any) -> tuple[int, ...]:
         """`value`, one positive int or one for each spatial axis, as a tuple.
@@ -89,3 +78,14 @@ class Spatial(Layer):
     def get_config(self) -> Config:
         """Keras's arguments."""
         return super().get_config() | {"data_format": self.data_format}
+
+
+def product_along(matrix: Array, x: Array, axis: int) -> Array:
+    """The cells along `axis` as a vector, times `matrix`, (outputs, cells).
+
+    Examples:
+        >>> product_along(np.array([[1.0, 10.0]]), np.array([[[1.0], [2.0]]]), 1).tolist()
+        [[[21.0]]]
+    """
+    flat = x.reshape(*x.shape[: axis + 1], math.prod(x.shape[axis + 1 :]))
+    return np.matmul(matrix, flat).reshape(*x.shape[:axis], len(matrix), *x.shape[axis + 1 :])

@@ -7,7 +7,8 @@ from typing import TYPE_CHECKING, Any
 from aseq import constraints, initializers, regularizers
 
 if TYPE_CHECKING:
-    from aseq.layers._layer import Layer, Weight
+    from aseq.layers._layer import Layer
+    from aseq.layers._weight import Weight
     from aseq.types import Config
 
 __all__ = ["WeightSpec"]

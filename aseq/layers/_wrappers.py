@@ -7,7 +7,9 @@ from typing import TYPE_CHECKING, Any
 import numpy as np
 
 from aseq.errors import ConfigError, ShapeError
-from aseq.layers._layer import Layer, check_rank, from_config
+from aseq.layers._activity import Penalized, with_penalty
+from aseq.layers._from_config import described, from_config
+from aseq.layers._layer import Layer, check_rank
 from aseq.layers._rnn import Recurrent
 
 if TYPE_CHECKING:
@@ -24,8 +26,8 @@ class Bidirectional(Layer):
     """One recurrent layer reads the sequence forward, another one backward; their outputs are merged.
 
     Schuster and Paliwal, "Bidirectional recurrent neural networks", 1997. Returned sequences are both in
-    the order of the input, and masked steps give zeros in them. Weights: those of the forward layer,
-    then those of the backward layer.
+    the order of the input, and masked steps give zeros in them (in tf.js the output before). Weights:
+    those of the forward layer, then those of the backward layer.
 
     Args:
         layer: A recurrent layer; it is copied, as "forward_<name>".
@@ -109,11 +111,9 @@ class Bidirectional(Layer):
 
     def forward(self, x: Array, training: bool = False, mask: Array | None = None) -> tuple[Any, Backward]:
         """The merged outputs; with `return_state` a list of them and the states, forward then backward."""
-        passes = []
-        for layer in self.sublayers():
-            layer.input_gradient = self.input_gradient
-            passes.append(layer.forward(x, training, mask))
-        (a, into_a), (b, into_b) = passes
+        (a, into_a, penalty_a), (b, into_b, penalty_b) = (
+            self._read(layer, x, training, mask) for layer in self.sublayers()
+        )
         states: list[Array] = []
         if self.return_state:
             states, count = [*a[1:], *b[1:]], len(a) - 1
@@ -136,14 +136,24 @@ class Bidirectional(Layer):
 
         if self.return_state:
             return [*(merged if self.merge_mode is None else [merged]), *states], backward
-        return merged, backward
+        penalty = penalty_a + penalty_b
+        return merged, (Penalized(backward, penalty) if penalty else backward)
+
+    def _read(self, layer: Any, x: Array, training: bool, mask: Array | None) -> tuple[Any, Any, float]:
+        """A pass through one layer, and the penalty of its output, which counts as that of any layer."""
+        layer.input_gradient = self.input_gradient
+        y, backward = layer.forward(x, training, mask)
+        if layer.activity_regularizer is None or self.return_state:
+            return y, backward, 0.0
+        penalty, backward = with_penalty(layer.activity_regularizer, y, backward)
+        return y, backward, penalty
 
     def get_config(self) -> Config:
         """Keras's arguments."""
         return super().get_config() | {
             "merge_mode": self.merge_mode,
-            "layer": _entry(self.forward_layer),
-            "backward_layer": _entry(self.backward_layer),
+            "layer": described(self.forward_layer),
+            "backward_layer": described(self.backward_layer),
         }
 
 
@@ -151,7 +161,8 @@ class TimeDistributed(Layer):
     """Applies one layer to every time step on its own: (B, T, ...) to (B, T, ...).
 
     All steps go through the layer as one batch of B T rows. Only a layer with running statistics
-    (BatchNormalization) sees the steps of a training batch one after the other, as in Keras.
+    (BatchNormalization), or with penalties inside, sees the steps one after the other, as in Keras. Of a mask
+    the layer sees the part of its step, if that has an entry for each of its own steps or rows.
 
     Args:
         layer: Any layer of one input and one output.
@@ -164,10 +175,14 @@ class TimeDistributed(Layer):
         (4, 5, 2)
     """
 
+    uses_mask = True
+
     def __init__(self, layer: Any, **options: Any) -> None:
         super().__init__(**options)
         self.layer: Layer = _inner("TimeDistributed", layer, Layer)
         self.integer_input = self.layer.integer_input
+        inside = (one for one in self.layer.walk() if one is not self.layer)
+        self.penalized = any(one.activity_regularizer is not None for one in inside)
 
     def sublayers(self) -> list[Layer]:
         """The layer inside."""
@@ -186,12 +201,20 @@ class TimeDistributed(Layer):
         check_rank(self, input_shape, 3, at_least=True)
         return (*input_shape[:2], *self.layer.compute_output_shape(_step(input_shape))[1:])
 
-    def forward(self, x: Array, training: bool = False) -> tuple[Array, Backward]:
+    def forward(self, x: Array, training: bool = False, mask: Array | None = None) -> tuple[Array, Backward]:
         """The outputs of all steps."""
         self.layer.input_gradient = self.input_gradient
-        if training and any(not weight.trainable for weight in self.layer.weights):
-            return self._step_by_step(x)
-        y, into_rows = self.layer.forward(x.reshape(-1, *x.shape[2:]), training)
+        if (
+            not self.layer.uses_mask
+            or self.flavor == "tfjs"
+            or (mask is not None and mask.ndim != x.ndim - 1)
+        ):
+            mask = None
+        if self.penalized or (training and any(not weight.trainable for weight in self.layer.weights)):
+            return self._step_by_step(x, training, mask)
+        rows = x.reshape(-1, *x.shape[2:])
+        known = () if mask is None else (mask.reshape(-1, *mask.shape[2:]),)
+        y, into_rows = self.layer.forward(rows, training, *known)
 
         def backward(dy: Array) -> Array | None:
             dx = into_rows(dy.reshape(-1, *dy.shape[2:]))
@@ -199,8 +222,10 @@ class TimeDistributed(Layer):
 
         return y.reshape(*x.shape[:2], *y.shape[1:]), backward
 
-    def _step_by_step(self, x: Array) -> tuple[Array, Backward]:
-        passes = [self.layer.forward(x[:, t], True) for t in range(x.shape[1])]
+    def _step_by_step(self, x: Array, training: bool, mask: Array | None) -> tuple[Array, Backward]:
+        known = [() if mask is None else (mask[:, t],) for t in range(x.shape[1])]
+        passes = [self.layer.forward(x[:, t], training, *known[t]) for t in range(x.shape[1])]
+        penalty = sum(getattr(into_step, "penalty", 0.0) for _, into_step in passes)
 
         def backward(dy: Array) -> Array | None:
             weights = [weight for weight in self.layer.weights if weight.trainable]
@@ -214,11 +239,11 @@ class TimeDistributed(Layer):
                 weight.grad[...] = total
             return None if steps[0] is None else np.stack(steps, 1)  # type: ignore[arg-type]
 
-        return np.stack([y for y, _ in passes], 1), backward
+        return np.stack([y for y, _ in passes], 1), (Penalized(backward, penalty) if penalty else backward)
 
     def get_config(self) -> Config:
         """Keras's arguments."""
-        return super().get_config() | {"layer": _entry(self.layer)}
+        return super().get_config() | {"layer": described(self.layer)}
 
 
 def _inner(owner: str, layer: Any, kind: type[Layer]) -> Any:
@@ -238,10 +263,6 @@ def _copy(layer: Recurrent, prefix: str, go_backwards: bool) -> Any:
     """A new layer with the arguments of `layer`."""
     name = prefix + layer.name.removeprefix(prefix)
     return type(layer).from_config(layer.get_config() | {"name": name, "go_backwards": go_backwards})
-
-
-def _entry(layer: Layer) -> Config:
-    return {"class_name": type(layer).__name__, "config": layer.get_config()}
 
 
 def _step(shape: Shape) -> Shape:

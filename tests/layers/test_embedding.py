@@ -8,7 +8,7 @@ import numpy as np
 import pytest
 
 from aseq import Sequential
-from aseq.errors import ConfigError, DataError
+from aseq.errors import ConfigError, DataError, ShapeError
 from aseq.layers import GRU, Dense, Embedding, Input, Masking, from_config
 
 TABLE = np.arange(20.0).reshape(10, 2)
@@ -156,3 +156,16 @@ def test_masking_config():
     config = Masking(2.0).get_config()
     assert config["mask_value"] == 2.0
     assert from_config({"class_name": "Masking", "config": config}).get_config() == config
+
+
+def test_first_values_may_be_given():
+    words = np.arange(6.0).reshape(3, 2)
+    model = Sequential([Input((2,)), Embedding(3, 2, weights=[words])])
+    model.build()
+    np.testing.assert_array_equal(model.get_weights()[0], words)
+    np.testing.assert_array_equal(
+        Embedding(3, 2, weights=[words]).initialize((None, 2)).weights[0].value, words
+    )
+    assert "weights" not in model.layers[0].get_config()
+    with pytest.raises(ShapeError, match=r"'words'.*embeddings of shape \(3, 2\), received \(2, 2\)"):
+        Embedding(3, 2, weights=[words[:2]], name="words").initialize((None, 2))

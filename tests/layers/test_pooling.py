@@ -8,6 +8,10 @@ import pytest
 from aseq import layers
 from aseq.errors import ConfigError, ShapeError
 from aseq.layers import (
+    AdaptiveAveragePooling1D,
+    AdaptiveAveragePooling2D,
+    AdaptiveMaxPooling1D,
+    AdaptiveMaxPooling2D,
     AveragePooling1D,
     AveragePooling2D,
     GlobalAveragePooling1D,
@@ -152,3 +156,34 @@ def test_masked_steps_do_not_count():
     dx = backward(np.ones_like(y))
     np.testing.assert_allclose(dx[:, :, 0], mask / np.maximum(mask.sum(1, keepdims=True), 1))
     assert layer.compute_mask(x, mask) is None
+
+
+ADAPTIVE = [  # inputs, outputs and the gradient of sum(y (1, 2, 3, ...)), from Keras 3.15
+    (AdaptiveAveragePooling1D(3), [8 / 3, 10 / 3, 16 / 3], [1 / 3, 1 / 3, 1, 2 / 3, 5 / 3, 1, 1]),
+    (AdaptiveMaxPooling1D(3), [4, 5, 9], [0, 0, 1, 0, 2, 3, 0]),
+    (
+        AdaptiveAveragePooling2D((2, 3)),
+        [13 / 3, 4, 13 / 3, 29 / 6, 35 / 6, 37 / 6],
+        np.array([1, 3, 5, 3, 1, 3, 5, 3, 5, 12, 16, 9, 4, 9, 11, 6, 4, 9, 11, 6]) / 6,
+    ),
+    (AdaptiveMaxPooling2D((2, 3)), [9, 9, 8, 9, 9, 9], [0] * 5 + [3] + [0] * 5 + [3, 4, 0, 11] + [0] * 5),
+]
+CELLS = [3, 1, 4, 1, 5, 9, 2, 6, 5, 3, 5, 8, 9, 7, 9, 3, 2, 3, 8, 4]
+
+
+@pytest.mark.parametrize(("layer", "expected", "slopes"), ADAPTIVE, ids=lambda value: type(value).__name__)
+def test_adaptive_pooling_of_keras(layer, expected, slopes):
+    cells = [*CELLS[:6], 2] if layer.rank == 1 else CELLS
+    x = np.array(cells, float).reshape((1, 7, 1) if layer.rank == 1 else (1, 5, 4, 1))
+    y, backward = layer.forward(x)
+    np.testing.assert_allclose(y.ravel(), expected)
+    assert y.shape == layer.compute_output_shape(x.shape)
+    np.testing.assert_allclose(backward(np.arange(1.0, 1 + y.size).reshape(y.shape)).ravel(), slopes)
+
+
+def test_adaptive_pooling_to_more_outputs_than_inputs_repeats_them():
+    x = random(2, 2, 3)
+    np.testing.assert_array_equal(AdaptiveMaxPooling1D(4).forward(x)[0], np.repeat(x, 2, 1))
+    np.testing.assert_allclose(AdaptiveAveragePooling1D(4).forward(x)[0], np.repeat(x, 2, 1))
+    with pytest.raises(ConfigError, match="output_size"):
+        AdaptiveMaxPooling2D(0)

@@ -78,6 +78,17 @@ async def test_a_model_starts_from_adapted_statistics():
     assert np.isfinite(await model.predict(X, batch_size=100)).all()
 
 
+@pytest.mark.parametrize("built", [False, True])
+async def test_a_layer_in_a_model_may_be_adapted(built):
+    layer = Normalization()
+    model = aseq.Sequential([Input((None, 3)), layer, Dense(1)])
+    if built:
+        model.build()
+    await layer.adapt(X[:, None])
+    assert model.built == built
+    np.testing.assert_allclose(model.get_weights()[0], X.mean(0), rtol=1e-4)
+
+
 async def test_the_loop_runs_while_a_big_array_is_worked_through():
     turns = 0
 

@@ -90,3 +90,9 @@ def test_wrong_arguments(make, message):
 def test_wrong_shapes(shape):
     with pytest.raises(ShapeError, match="'gru'"):
         GRU(2).initialize(shape)
+
+
+def test_masks_have_one_entry_a_step():
+    layer = GRU(2, name="reader").initialize((None, T, F))
+    with pytest.raises(ShapeError, match=r"'reader'.*\(batch, time\), received shape \(4, 6, 2\)"):
+        layer.forward(np.ones((4, 6, F), np.float32), False, np.zeros((4, 6, 2), bool))

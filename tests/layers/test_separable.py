@@ -77,3 +77,16 @@ def test_weights_in_keras_order():
 def test_depth_multiplier_is_checked():
     with pytest.raises(ConfigError, match="depth_multiplier"):
         DepthwiseConv2D(3, depth_multiplier=0)
+
+
+@pytest.mark.parametrize("make", [lambda: DepthwiseConv2D(2), lambda: SeparableConv2D(3, 2)])
+def test_no_gradient_of_the_input_where_nobody_asks(make):
+    gradients = []
+    for wanted in (True, False):
+        layer = make().initialize((None, 4, 4, 2))
+        layer.input_gradient = wanted
+        y, backward = layer.forward(np.ones((2, 4, 4, 2), np.float32), True)
+        assert (backward(np.ones_like(y)) is not None) == wanted
+        gradients.append([weight.grad.copy() for weight in layer.weights])
+    for one, other in zip(*gradients, strict=True):
+        np.testing.assert_array_equal(one, other)

@@ -109,7 +109,7 @@ def test_upsampling_blends():
     planes = UpSampling2D((2, 3), interpolation="bilinear").forward(x + 5)[0]
     check(UpSampling2D((2, 3), interpolation="bilinear"), x, planes - 5)  # weights sum to 1 everywhere
     with pytest.raises(ConfigError, match="interpolation"):
-        UpSampling2D(interpolation="lanczos3")
+        UpSampling2D(interpolation="area")
     with pytest.raises(ConfigError, match="size"):
         UpSampling2D((2, 0))
 
@@ -125,3 +125,39 @@ def test_open_sizes():
     assert Cropping1D(1).compute_output_shape((None, None, 3)) == (None, None, 3)
     assert UpSampling2D(2).compute_output_shape((None, None, 4, 3)) == (None, None, 8, 3)
     assert ZeroPadding1D(2).forward(np.ones((0, 4, 3)))[0].shape == (0, 8, 3)
+
+
+@pytest.mark.parametrize(
+    ("interpolation", "size", "expected"),  # from Keras 3.15
+    [
+        ("bilinear", (1, 2), "3.0 2.5 1.5 1.75 3.25 4.0 1.0 2.0 4.0 6.0 8.0 9.0"),
+        (
+            "bicubic",
+            (1, 2),
+            "3.176471 2.554744 1.236641 1.526718 3.386861 4.264706 "
+            "0.647059 1.671533 3.839695 6.160306 8.328467 9.352942",
+        ),
+        (
+            "bicubic",
+            (3, 1),
+            "3.210413 0.579175 3.473968 3.0 1.0 4.0 2.400752 2.198496 5.49812 "
+            "1.599248 3.801504 7.50188 1.0 5.0 9.0 0.789587 5.420825 9.526031",
+        ),
+        (
+            "lanczos3",
+            (1, 2),
+            "3.375708 2.443304 1.137987 1.530304 3.32009 4.468222 "
+            "0.629943 1.492857 3.430732 6.569267 8.507144 9.370058",
+        ),
+        (
+            "lanczos5",
+            (3, 1),
+            "3.575314 -0.150628 2.561716 3.0 1.0 4.0 2.343117 2.313766 5.642209 "
+            "1.656883 3.686234 7.357792 1.0 5.0 9.0 0.424686 6.150627 10.438284",
+        ),
+    ],
+)
+def test_interpolations_of_keras(interpolation, size, expected):
+    x = np.array([3, 1, 4, 1, 5, 9], np.float32).reshape(1, 2, 3, 1)
+    y = UpSampling2D(size, interpolation=interpolation).forward(x)[0]
+    np.testing.assert_allclose(y.ravel(), np.array(expected.split(), np.float32), rtol=2e-6, atol=2e-6)

@@ -11,6 +11,7 @@ from aseq.errors import ConfigError, ShapeError
 from aseq.layers import (
     GRU,
     LSTM,
+    BatchNormalization,
     Bidirectional,
     Dense,
     Dropout,
@@ -238,6 +239,42 @@ def test_mask_passes_and_noise_differs_from_step_to_step():
     assert layer.compute_mask(inputs(), MASK) is MASK
     y = layer.forward(np.ones((B, 50, F)), training=True)[0]
     assert (y != y[:, :1]).any()
+
+
+def test_the_layer_inside_sees_its_part_of_the_mask():
+    x = inputs(B, 2, T, F)
+    mask = np.random.default_rng(3).random((B, 2, T)) < 0.6
+    layer = built(TimeDistributed(LSTM(2)), (None, 2, T, F))
+    y = layer.forward(x, False, mask)[0]
+    for t in range(2):
+        np.testing.assert_allclose(y[:, t], layer.layer.forward(x[:, t], False, mask[:, t])[0], rtol=1e-12)
+
+
+def test_statistics_of_a_step_leave_out_its_masked_rows():
+    layer = built(TimeDistributed(BatchNormalization(momentum=0.0)))
+    x = inputs()
+    layer.forward(x, True, MASK | (np.arange(T) == T - 1))
+    np.testing.assert_allclose(layer.layer.moving_mean.value, x[:, -1].mean(0), rtol=1e-5)
+    layer.forward(x, True, MASK | (np.arange(T) == T - 1) & (np.arange(B) < 2)[:, None])
+    np.testing.assert_allclose(layer.layer.moving_mean.value, x[:2, -1].mean(0), rtol=1e-5)
+
+
+def test_penalties_inside_the_layer_inside_are_those_of_its_steps():
+    inner = Bidirectional(GRU(2, activity_regularizer="l2"))
+    layer = built(TimeDistributed(inner), (None, 2, T, F))
+    x = inputs(B, 2, T, F)
+    y, backward = layer.forward(x, False)
+    steps = [inner.forward(x[:, t]) for t in range(2)]
+    np.testing.assert_allclose(y, np.stack([one for one, _ in steps], 1))
+    np.testing.assert_allclose(backward.penalty, sum(way.penalty for _, way in steps))
+    nothing = np.zeros((B, 4))
+    np.testing.assert_allclose(backward(np.zeros_like(y))[:, 1], steps[1][1](nothing))
+
+
+def test_a_mask_of_whole_steps_says_nothing_within_them():
+    layer = built(TimeDistributed(LSTM(2)), (None, 4, T, F))
+    x, mask = inputs(B, 4, T, F), np.eye(B, dtype=bool)
+    np.testing.assert_array_equal(layer.forward(x, False, mask)[0], layer.forward(x)[0])
 
 
 def test_time_distributed_config_and_shapes():
