@@ -120,7 +120,7 @@ class Step:
             logits = done.logits[k]
             z = logits if self._from_logits[k] else None
             mask = (
-                None if self.flavor == "tfjs" else done.masks[k]
+                done.masks[k] if self.flavor != "tfjs" else None
             )  # tf.js keeps masks from losses and metrics
             value, gradient = loss.compute(
                 batch.ys[k], done.outputs[k], batch.weights[k], z, own=self._own[k], mask=mask
