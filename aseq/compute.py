@@ -181,14 +181,15 @@ class _Process:
             if self.sessions == 1:
                 self.threads_before = [library.get_num_threads() for library in self._blas()]
                 for library in self._blas():
-                    library.set_num_threads(1)
+                    _set_threads(library, 1)
 
     def leave(self) -> None:
         with self.lock:
             self.sessions -= 1
             if self.sessions == 0:
                 for library, threads in zip(self._blas(), self.threads_before, strict=True):
-                    library.set_num_threads(threads)
+                    _set_threads(library, threads)
+                    _give_up_control(library)
 
     @contextmanager
     def busy_core(self) -> Iterator[None]:
@@ -210,6 +211,22 @@ class _Process:
 
             self.libraries = ThreadpoolController().select(user_api="blas").lib_controllers
         return self.libraries
+
+
+def _set_threads(library: Any, threads: int) -> None:
+    """Set the number of threads of a BLAS, from whichever thread this is.
+
+    threadpoolctl (from 3.7) heeds one thread alone, the first that set a number, for as long as it lives. Ours
+    come in turn: each event loop has a thread of its own.
+    """
+    _give_up_control(library)
+    library.set_num_threads(threads)
+
+
+def _give_up_control(library: Any) -> None:
+    clear = getattr(library, "clear_controlling_thread", None)
+    if clear is not None:
+        clear(force=True)
 
 
 def _keep_memory() -> None:

@@ -168,6 +168,23 @@ def test_session_holds_blas_at_one_thread_and_gives_it_back() -> None:
     assert blas_threads() == before
 
 
+def test_sessions_in_several_threads_hold_blas_and_give_it_back() -> None:
+    before, seen = blas_threads(), []
+
+    def hold() -> None:
+        with session():
+            seen.append(blas_threads())
+
+    hold()
+    for _ in range(2):
+        thread = threading.Thread(target=hold)
+        thread.start()
+        thread.join()
+        seen.append(blas_threads())
+    ones = [1] * len(before)
+    assert seen == [ones, ones, before, ones, before]
+
+
 @pytest.mark.parametrize("shape", [(32, 784, 784), (784, 32, 784), (300, 200, 333), (2000, 64, 128)])
 def test_big_products_have_the_same_bits_with_and_without_a_team(shape: tuple[int, int, int]) -> None:
     m, k, n = shape
