@@ -230,6 +230,7 @@ class Conv1D(_Convolution):
     """
 
     rank = 1
+    by_sample = True
     paddings = ("valid", "same", "causal")
 
 
@@ -248,6 +249,7 @@ class Conv2D(_Convolution):
     """
 
     rank = 2
+    by_sample = True
 
 
 class Conv3D(_Convolution):
@@ -262,3 +264,4 @@ class Conv3D(_Convolution):
     """
 
     rank = 3
+    by_sample = True

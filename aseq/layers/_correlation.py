@@ -15,7 +15,8 @@ from typing import TYPE_CHECKING
 
 import numpy as np
 
-from aseq.layers._grid import MOVE, copy_cells, over_batch, share
+from aseq.layers._batch_parts import over_batch
+from aseq.layers._grid import MOVE, copy_cells, share
 
 if TYPE_CHECKING:
     from collections.abc import Iterator
@@ -54,13 +55,14 @@ class Unfolded:
 
     def __init__(self, x: Array, grid: Grid, groups: int = 1, keep: bool = False) -> None:
         self.grid, self.groups, self.batch = grid, groups, len(x)
+        self.parts: set[int] = set()  # those that correlate made: each keeps its own
         self.depth = x.shape[-1] // groups
         self.line = math.prod(grid.outputs[1:]) * math.prod(grid.kernel) * self.depth
         padded = grid.pad(x)
         parts = [padded[..., share(group, groups, x.shape[-1])] for group in range(groups)]
         self.views = [grid.view(part, join=self.depth > FEW) for part in parts]
         whole = self.batch * grid.outputs[0] * self.line * groups
-        self.kept: dict[tuple[int, int, int], Array] | None = {} if keep and whole <= KEEP else None
+        self.kept: dict[tuple[int, int, int, int], Array] | None = {} if keep and whole <= KEEP else None
 
     def blocks(self, samples: slice) -> Iterator[tuple[tuple[slice, slice], int, Array]]:
         """For each block of outputs (samples, first spatial axis) and each group, its matrix.
@@ -82,7 +84,7 @@ class Unfolded:
                     if self.kept is None:
                         yield block, group, self._matrix(view[block], buffer)
                         continue
-                    key = (start, first, group)
+                    key = (start, block[0].stop, first, group)
                     if key not in self.kept:
                         self.kept[key] = self._matrix(view[block], None)
                     yield block, group, self.kept[key]
@@ -123,7 +125,8 @@ def correlate(windows: Unfolded, kernel: Array, bias: Array | None = None) -> Ar
     z = np.empty((windows.batch, *outputs, filters), np.result_type(windows.views[0], kernel))
     row_bias = None if bias is None else np.tile(bias, outputs[-1])  # long rows add faster than short ones
 
-    def part(_: int, samples: slice) -> None:
+    def part(index: int, samples: slice) -> None:
+        windows.parts.add(index)
         for block, group, rows in windows.blocks(samples):
             out = z[block].reshape(-1, filters)
             mine = share(group, groups, filters)
@@ -160,10 +163,12 @@ def kernel_gradient(windows: Unfolded, dz: Array, out: Array, bias_out: Array | 
                 bias_sum += sum_rows(d)
         kernel_sums[index], bias_sums[index] = kernel_sum, bias_sum
 
-    over_batch(part, windows.batch, _work(dz, out))
-    _collect(kernel_sums, out)
-    if bias_out is not None:
-        _collect(bias_sums, bias_out)
+    def collect() -> None:
+        _collect(kernel_sums, out)
+        if bias_out is not None:
+            _collect(bias_sums, bias_out)
+
+    over_batch(part, windows.batch, _work(dz, out), collect, len(windows.parts))
 
 
 def sum_rows(a: Array) -> Array:

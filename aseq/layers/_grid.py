@@ -9,14 +9,14 @@ from typing import TYPE_CHECKING
 import numpy as np
 from numpy.lib.stride_tricks import as_strided
 
-from aseq.linalg import PARTS, SPLIT_FROM, in_parts
+from aseq.layers._batch_parts import settle
 
 if TYPE_CHECKING:
-    from collections.abc import Callable, Iterator
+    from collections.abc import Iterator
 
     from aseq.types import Array
 
-__all__ = ["MOVE", "Grid", "Tap", "copy_cells", "output_size", "over_batch"]
+__all__ = ["MOVE", "Grid", "Tap", "copy_cells", "output_size"]
 
 MOVE = 16
 """Multiply-adds of a matrix product that take as long as copying one float, about."""
@@ -112,6 +112,7 @@ class Grid:
         """`x` with its padding around it; `x` itself where no window sees padding."""
         if not any(self.before) and all(r <= n for r, n in zip(self.reach, self.sizes, strict=True)):
             return x
+        settle()
         ends = zip(self.sizes, self.before, self.reach, strict=True)
         padded = np.full((len(x), *(max(b + n, r) for n, b, r in ends), x.shape[-1]), value, x.dtype)
         padded[self.inside] = x
@@ -203,22 +204,3 @@ def copy_cells(target: Array, source: Array) -> None:
         item = np.dtype((np.void, size * source.shape[-1]))
         source, target = source.view(item), target.view(item)
     np.copyto(target, source)
-
-
-def over_batch(function: Callable[[int, slice], object], batch: int, work: int) -> None:
-    """Call `function(part, samples)` for the whole batch or, where it pays, for its halves side by side.
-
-    Args:
-        function: Takes the number of the part and the samples that belong to it.
-        batch: Number of samples.
-        work: Multiply-adds of it all, a float copied counting as `MOVE` of them. It decides with `batch`
-            alone about the cut, so the results do not depend on threads.
-
-    Examples:
-        >>> over_batch(lambda part, samples: print(part, samples), 6, work=10**9)
-        0 slice(0, 3, None)
-        1 slice(3, 6, None)
-    """
-    step = -(-batch // PARTS) if work >= SPLIT_FROM else batch
-    cuts = [slice(i, min(i + step, batch)) for i in range(0, batch, max(step, 1))]
-    in_parts(function, list(enumerate(cuts)))

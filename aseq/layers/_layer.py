@@ -48,6 +48,9 @@ class Layer(Configurable):
         rng: The layer's own random numbers (dropout and noise), seeded by its first model.
         seeded: Whether that has happened.
         flavor: Whose rules hold where Keras and tf.js differ, "keras" or "tfjs"; the model says it.
+        takes_largest: Each output is the largest of some inputs: a ReLU may come behind rather than before.
+        by_sample: Forward and backward look at data in `over_batch` only. This and the one before are not
+            inherited: a subclass may do more.
         is_activation: No more than a function: what other layers take as their `activation`.
 
     Examples:
@@ -63,6 +66,8 @@ class Layer(Configurable):
     passes_mask = True
     flavor = "keras"
     is_activation = False
+    takes_largest = False
+    by_sample = False
     integer_input = False
     """True for layers that look numbers up rather than compute with them (Embedding)."""
 

@@ -11,7 +11,8 @@ from typing import TYPE_CHECKING, Any
 import numpy as np
 
 from aseq.errors import ConfigError, ShapeError
-from aseq.layers._grid import MOVE, Grid, copy_cells, output_size, over_batch
+from aseq.layers._batch_parts import over_batch
+from aseq.layers._grid import MOVE, Grid, copy_cells, output_size
 from aseq.layers._spatial import Spatial
 
 if TYPE_CHECKING:
@@ -90,13 +91,13 @@ class _Pooling(Spatial):
 
         def backward(dy: Array) -> Array:
             dy = self.inward(dy)
-            dx = np.empty(padded.shape, padded.dtype)
-            over_batch(
-                lambda index, samples: stages[index](dy[samples], dx[samples]), len(x), 3 * MOVE * x.size
-            )
-            if padded is not x:
-                dx = dx[grid.inside]
-            return self.outward(dx)
+            whole = np.empty(padded.shape, padded.dtype)
+
+            def spread(index: int, samples: slice) -> None:
+                stages[index](dy[samples], whole[samples])
+
+            over_batch(spread, len(x), 3 * MOVE * x.size, parts=len(stages))
+            return self.outward(whole if padded is x else whole[grid.inside])
 
         return self.outward(y), backward
 
@@ -195,6 +196,28 @@ def _max_along(x: Array, axis: int, places: list[slice], y: Array) -> Stage:
     return backward
 
 
+def then_relu(forward: Callable[..., tuple[Array, Backward]]) -> Callable[..., tuple[Array, Backward]]:
+    """The `forward` of a pooling with a ReLU behind it."""
+
+    def run(x: Array, training: bool = False) -> tuple[Array, Backward]:
+        y, way = forward(x, training)
+        zero = y.dtype.type(0)
+        over_batch(lambda _, part: np.maximum(y[part], zero, out=y[part]), len(y), MOVE * y.size)
+
+        def backward(dy: Array) -> Array | None:
+            dx = np.empty_like(y)
+
+            def gate(_: int, part: slice) -> None:
+                np.multiply((y[part] > zero).astype(y.dtype), dy[part], out=dx[part])
+
+            over_batch(gate, len(y), 2 * MOVE * y.size)
+            return way(dx)
+
+        return y, backward
+
+    return run
+
+
 def _sum_along(x: Array, axis: int, places: list[slice], y: Array) -> Stage:
     """Write the sum over the places of `axis` to `y`."""
     at = (slice(None),) * axis
@@ -256,6 +279,8 @@ class MaxPooling1D(_MaxPooling):
     """
 
     rank = 1
+    by_sample = True
+    takes_largest = True
 
 
 class MaxPooling2D(_MaxPooling):
@@ -270,6 +295,8 @@ class MaxPooling2D(_MaxPooling):
     """
 
     rank = 2
+    by_sample = True
+    takes_largest = True
 
 
 class AveragePooling1D(_AveragePooling):
@@ -284,6 +311,7 @@ class AveragePooling1D(_AveragePooling):
     """
 
     rank = 1
+    by_sample = True
 
 
 class AveragePooling2D(_AveragePooling):
@@ -297,6 +325,7 @@ class AveragePooling2D(_AveragePooling):
     """
 
     rank = 2
+    by_sample = True
 
 
 class MaxPooling3D(_MaxPooling):
@@ -310,6 +339,8 @@ class MaxPooling3D(_MaxPooling):
     """
 
     rank = 3
+    by_sample = True
+    takes_largest = True
 
 
 class AveragePooling3D(_AveragePooling):
@@ -323,3 +354,4 @@ class AveragePooling3D(_AveragePooling):
     """
 
     rank = 3
+    by_sample = True

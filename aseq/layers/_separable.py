@@ -7,9 +7,10 @@ from typing import TYPE_CHECKING, Any
 
 import numpy as np
 
+from aseq.layers._batch_parts import over_batch
 from aseq.layers._convolution import Windowed
 from aseq.layers._correlation import Unfolded, correlate, kernel_gradient, sum_rows
-from aseq.layers._grid import MOVE, Grid, over_batch
+from aseq.layers._grid import MOVE, Grid
 from aseq.layers._layer import positive
 from aseq.layers._spread import spread
 from aseq.layers._weight_spec import WeightSpec

@@ -11,7 +11,8 @@ from typing import TYPE_CHECKING
 import numpy as np
 from numpy.lib.stride_tricks import as_strided
 
-from aseq.layers._grid import MOVE, copy_cells, over_batch, share
+from aseq.layers._batch_parts import over_batch
+from aseq.layers._grid import MOVE, copy_cells, share
 
 if TYPE_CHECKING:
     from aseq.layers._grid import Grid

@@ -17,7 +17,7 @@ if TYPE_CHECKING:
     from aseq.regularizers import Regularizer
     from aseq.types import Array
 
-__all__ = ["Weight", "assign"]
+__all__ = ["Weight", "assign", "joined", "offsets", "views"]
 
 
 def _unbound() -> Array:
@@ -81,3 +81,34 @@ def assign(weights: Sequence[tuple[str, Weight]], values: Sequence[Any], where: 
             weight.value[...] = array
         else:  # memory of its own, from which a network takes the value
             weight.value = np.array(array, np.result_type(array, np.float32))
+
+
+def offsets(weights: Sequence[Weight]) -> list[tuple[Weight, int]]:
+    """Trainable weights with their place in the flat vector."""
+    placed, start = [], 0
+    for weight in weights:
+        if weight.trainable:
+            placed.append((weight, start))
+            start += weight.size
+    return placed
+
+
+def views(weights: Sequence[Weight], flat: Array) -> dict[Weight, Array]:
+    """The place of each weight in a flat vector."""
+    places, start = {}, 0
+    for weight in weights:
+        stop = start + weight.size
+        places[weight] = flat[start:stop].reshape(weight.shape)
+        start = stop
+    return places
+
+
+def joined(ranges: Sequence[tuple[int, int]]) -> list[tuple[int, int]]:
+    """Ranges with neighbours joined."""
+    found: list[tuple[int, int]] = []
+    for start, stop in sorted(ranges):
+        if found and found[-1][1] == start:
+            found[-1] = (found[-1][0], stop)
+        else:
+            found.append((start, stop))
+    return found

@@ -7,32 +7,28 @@ inputs, so that several inputs and outputs need no other code.
 from __future__ import annotations
 
 from dataclasses import dataclass
+from functools import partial
 from typing import TYPE_CHECKING, Any
 
 import numpy as np
 
 from aseq.errors import ConfigError, NotBuiltError, ShapeError
 from aseq.layers._activity import with_penalty
+from aseq.layers._batch_parts import Pieces
 from aseq.layers._core import Activated, InputLayer
 from aseq.layers._homes import check_free, move_in, move_out
-from aseq.layers._layer import Layer
-from aseq.layers._weight import assign
+from aseq.layers._weight import assign, joined, offsets, views
+from aseq.network._route import route
 
 if TYPE_CHECKING:
     from collections.abc import Callable, Container, Sequence
 
+    from aseq.layers._layer import Layer
     from aseq.layers._weight import Weight
+    from aseq.network._route import Node
     from aseq.types import Array, Backward, Config, Shape
 
-__all__ = ["Network", "Node", "chain"]
-
-
-@dataclass(frozen=True)
-class Node:
-    """A layer and the nodes whose outputs it takes; an input of the network takes none."""
-
-    layer: Layer
-    inputs: tuple[int, ...] = ()
+__all__ = ["Network", "Pass"]
 
 
 @dataclass(slots=True)
@@ -55,17 +51,6 @@ class Pass:
     backward: Callable[[Sequence[Array]], list[Array | None]]
 
 
-def chain(layers: Sequence[Layer]) -> list[Node]:
-    """Nodes of layers one after the other; the first is an input.
-
-    Examples:
-        >>> from aseq.layers import Dense, Input
-        >>> [node.inputs for node in chain([Input((2,)), Dense(3), Dense(1)])]
-        [(), (0,), (1,)]
-    """
-    return [Node(layer, (index - 1,) if index else ()) for index, layer in enumerate(layers)]
-
-
 class Network:
     """A graph of layers, built: every weight is a view into one flat vector.
 
@@ -83,6 +68,7 @@ class Network:
 
     Examples:
         >>> from aseq.layers import Dense, Input
+        >>> from aseq.network import chain
         >>> network = Network(chain([Input((2,)), Dense(3)]), seed=0)
         >>> network.params.size, network.predict([np.zeros((4, 2), np.float32)])[0].shape
         (9, (4, 3))
@@ -129,11 +115,7 @@ class Network:
             shapes.append(node.layer.ensure_built(shape))
         self.input_shapes = [shapes[index] for index in self.inputs]
         self.output_shapes = [shapes[index] for index in self.outputs]
-        self._route = [
-            (index, node.layer, node.inputs[0], type(node.layer).compute_mask is not Layer.compute_mask)
-            for index, node in enumerate(self.nodes)
-            if node.inputs
-        ]
+        self._route = route(self.nodes, self.outputs)
         self.lookups = [self._takes_integers(index) for index in self.inputs]
 
     def _bind(self, sequence: np.random.SeedSequence) -> None:
@@ -144,7 +126,7 @@ class Network:
         self.params = np.empty(sum(weight.size for weight in trainable), self.dtype)
         self.grads = np.zeros_like(self.params)
         self.statistics = np.empty(sum(weight.size for weight in fixed), self.dtype)
-        values = {**_views(trainable, self.params), **_views(fixed, self.statistics)}
+        values = {**views(trainable, self.params), **views(fixed, self.statistics)}
         for layer, child in zip(self.layers, sequence.spawn(len(self.layers)), strict=True):
             first, noise = child.spawn(2)
             if not layer.seeded:
@@ -156,7 +138,7 @@ class Network:
                 )
         for weight, value in values.items():  # only now, when nothing can fail
             weight.value = value
-        for weight, grad in _views(trainable, self.grads).items():
+        for weight, grad in views(trainable, self.grads).items():
             weight.grad = grad
 
     def release(self) -> None:
@@ -174,11 +156,11 @@ class Network:
         """Look again at which layers are frozen: after `layer.trainable` changed (compile does it)."""
         learning = {id(weight) for layer in self.layers for weight in layer.learning_weights()}
         self.learning = [weight for weight in self.weights if id(weight) in learning]
-        starts = {id(weight): start for weight, start in _offsets(self.weights)}
+        starts = {id(weight): start for weight, start in offsets(self.weights)}
         self.layout = [
             (weight.name, starts[id(weight)], starts[id(weight)] + weight.size) for weight in self.learning
         ]
-        self.ranges = _joined([(start, stop) for _, start, stop in self.layout])
+        self.ranges = joined([(start, stop) for _, start, stop in self.layout])
         penalized = [weight for weight in self.weights if weight.regularizer is not None]
         self.regularized = [weight for weight in penalized if id(weight) in learning]
         self.frozen_regularized = [weight for weight in penalized if id(weight) not in learning]
@@ -212,18 +194,23 @@ class Network:
         penalty = 0.0
         for index, x in zip(self.inputs, inputs, strict=True):
             values[index] = x
-        for index, layer, source, makes_mask in self._route:
+        pieces = Pieces()
+        for index, layer, source, makes_mask, by_sample, run in self._route:
             x, mask = values[source], masks[source]
+            if by_sample:
+                run = partial(pieces.hand_in, run)
+            elif pieces.waiting:
+                pieces.do()
             into_logits = None
             if index in fused and isinstance(layer, Activated):
                 z, way = layer.preactivation(x, training)
                 logits[index] = z
                 y, into_logits = layer.activation.forward(z)
             elif layer.uses_mask:
-                y, way = layer.forward(x, training, mask)  # type: ignore[call-arg]
+                y, way = run(x, training, mask)
                 penalty += getattr(way, "penalty", 0.0)  # of layers inside: Bidirectional has such
             else:
-                y, way = layer.forward(x, training)
+                y, way = run(x, training)
             if layer.activity_regularizer is not None:
                 own, way = with_penalty(layer.activity_regularizer, y, way, into_logits)
                 penalty += own
@@ -231,6 +218,8 @@ class Network:
             if makes_mask or mask is not None:
                 masks[index] = layer.compute_mask(x, mask)
             ways.append(way)
+        if pieces.waiting:
+            pieces.do()
         return Pass(
             [values[i] for i in self.outputs],
             [logits[i] for i in self.outputs],
@@ -240,16 +229,25 @@ class Network:
         )
 
     def _backward(self, ways: list[Backward], gradients: Sequence[Array]) -> list[Array | None]:
+        pieces = Pieces()
         flowing: list[Array | None] = [None] * len(self.nodes)
         for index, gradient in zip(self.outputs, gradients, strict=True):
             flowing[index] = gradient
-        for (index, _, source, _), way in zip(reversed(self._route), reversed(ways), strict=True):
+        for (index, _, source, _, by_sample, _), way in zip(
+            reversed(self._route), reversed(ways), strict=True
+        ):
             dy = flowing[index]
             if dy is None or index not in self._wanted:
                 continue
-            dx = way(dy)
+            if not by_sample and pieces.waiting:
+                pieces.do()
+            dx = pieces.hand_in(way, dy) if by_sample else way(dy)
             before = flowing[source]
+            if before is not None:
+                pieces.do()
             flowing[source] = dx if before is None or dx is None else before + dx
+        if pieces.waiting:
+            pieces.do()
         return [flowing[i] for i in self.inputs]
 
     # Penalties and constraints ---------------------------------------------------------------------
@@ -360,34 +358,3 @@ def _check_names(layers: Sequence[Layer]) -> None:
                 f"layer name {layer.name!r} stands twice in one model. Give one of them another name."
             )
         seen.add(layer.name)
-
-
-def _offsets(weights: Sequence[Weight]) -> list[tuple[Weight, int]]:
-    """Trainable weights with their place in the flat vector."""
-    placed, start = [], 0
-    for weight in weights:
-        if weight.trainable:
-            placed.append((weight, start))
-            start += weight.size
-    return placed
-
-
-def _views(weights: Sequence[Weight], flat: Array) -> dict[Weight, Array]:
-    """The place of each weight in a flat vector."""
-    views, start = {}, 0
-    for weight in weights:
-        stop = start + weight.size
-        views[weight] = flat[start:stop].reshape(weight.shape)
-        start = stop
-    return views
-
-
-def _joined(ranges: Sequence[tuple[int, int]]) -> list[tuple[int, int]]:
-    """Ranges with neighbours joined."""
-    joined: list[tuple[int, int]] = []
-    for start, stop in sorted(ranges):
-        if joined and joined[-1][1] == start:
-            joined[-1] = (joined[-1][0], stop)
-        else:
-            joined.append((start, stop))
-    return joined
