@@ -2,6 +2,7 @@
 
 from __future__ import annotations
 
+from functools import lru_cache
 from typing import TYPE_CHECKING
 
 import numpy as np
@@ -182,7 +183,7 @@ class SparseCategoricalCrossentropy(ClassIndexLoss):
         """-log(p[t]) with p = softmax(z); gradient p - onehot(t)."""
         p = activations.softmax(z) if y_pred is None else y_pred
         index, keep = self._flat(y_true)
-        targets = np.arange(0, p.size, p.shape[-1]) + index  # positions in the flat array
+        targets = _row_starts(p.size, p.shape[-1]) + index  # positions in the flat array
         chosen = p.reshape(-1)[targets]
         if is_safe(chosen):
             values = -np.log(chosen)
@@ -327,6 +328,14 @@ def check_axis(axis: int, where: str) -> None:
     """Raise ConfigError for any axis but the last."""
     if axis != -1:
         raise ConfigError(f"{where}: expected axis=-1, received {axis}. Move the classes to the last axis.")
+
+
+@lru_cache(maxsize=16)
+def _row_starts(size: int, width: int) -> Array:
+    """Where the rows of a matrix begin in a flat array; batches are of few sizes."""
+    starts = np.arange(0, size, width)
+    starts.flags.writeable = False
+    return starts
 
 
 def _flat_scale(scale: Scale) -> Scale:

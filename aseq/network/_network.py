@@ -116,6 +116,7 @@ class Network:
         self.input_shapes = [shapes[index] for index in self.inputs]
         self.output_shapes = [shapes[index] for index in self.outputs]
         self._route = route(self.nodes, self.outputs)
+        self._waits = any(stop.by_sample for stop in self._route)
         self.lookups = [self._takes_integers(index) for index in self.inputs]
 
     def _bind(self, sequence: np.random.SeedSequence) -> None:
@@ -194,7 +195,7 @@ class Network:
         penalty = 0.0
         for index, x in zip(self.inputs, inputs, strict=True):
             values[index] = x
-        pieces = Pieces()
+        pieces = Pieces() if self._waits else _NOTHING
         for index, layer, source, makes_mask, by_sample, run in self._route:
             x, mask = values[source], masks[source]
             if by_sample:
@@ -229,7 +230,7 @@ class Network:
         )
 
     def _backward(self, ways: list[Backward], gradients: Sequence[Array]) -> list[Array | None]:
-        pieces = Pieces()
+        pieces = Pieces() if self._waits else _NOTHING
         flowing: list[Array | None] = [None] * len(self.nodes)
         for index, gradient in zip(self.outputs, gradients, strict=True):
             flowing[index] = gradient
@@ -326,6 +327,8 @@ class Network:
 
     def cast_inputs(self, arrays: Sequence[Array]) -> Sequence[Array]:
         """Arrays in the network's dtype; inputs of lookups keep their integers."""
+        if len(arrays) == 1 and arrays[0].dtype == self.dtype:
+            return arrays
         return [
             array if array.dtype == self.dtype or lookup else array.astype(self.dtype)
             for array, lookup in zip(arrays, self.lookups, strict=True)
@@ -348,6 +351,10 @@ class Network:
 
     def _takes_integers(self, index: int) -> bool:
         return any(node.layer.integer_input for node in self.nodes if index in node.inputs)
+
+
+_NOTHING = Pieces()
+"""That of networks in which no work waits for its neighbours: never anything in it."""
 
 
 def _check_names(layers: Sequence[Layer]) -> None:

@@ -30,12 +30,17 @@ class Arrays:
     weights: list[Array | None]
     rows: int
 
+    def __post_init__(self) -> None:
+        self.unweighted = all(w is None for w in self.weights)
+
     def cut(self, rows: Any, cast: BatchMaker) -> Batch:
         """The batch of these rows: a slice, or an array of indices."""
         if isinstance(rows, slice):
             xs = [x[rows] for x in self.xs]
             ys = [y[rows] for y in self.ys]
-            weights = [None if w is None else w[rows] for w in self.weights]
+            weights = self.weights
+            if not self.unweighted:
+                weights = [None if w is None else w[rows] for w in weights]
         else:
             xs = [x.take(rows, 0) for x in self.xs]
             ys = [y.take(rows, 0) for y in self.ys]
