@@ -11,6 +11,7 @@ import pytest
 from aseq import linalg
 from aseq.compute import session
 from aseq.layers import (
+    Activation,
     AveragePooling2D,
     BatchNormalization,
     Conv2D,
@@ -34,6 +35,14 @@ class Shifted(MaxPooling2D):
     def forward(self, x, training=False):
         y, way = super().forward(x, training)
         return y - 1, way
+
+
+class Doubled(Conv2D):
+    """A convolution of a user's own, which does something behind its activation."""
+
+    def forward(self, x, training=False):
+        y, way = super().forward(x, training)
+        return 2 * y - 1, lambda dy: way(2 * dy)
 
 
 NETWORKS: dict[str, Callable[[], list[Layer]]] = {
@@ -72,6 +81,8 @@ NETWORKS: dict[str, Callable[[], list[Layer]]] = {
         MaxPooling2D(2),
         BatchNormalization(),
     ],
+    "an activation by itself": lambda: [Conv2D(16, 3), Activation("relu"), MaxPooling2D(2)],
+    "a convolution of one's own": lambda: [Doubled(16, 3, activation="relu"), MaxPooling2D(2)],
     "a pooling of one's own": lambda: [Conv2D(16, 3, activation="relu"), Shifted(2), Conv2D(8, 3)],
 }
 

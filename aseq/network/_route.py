@@ -6,7 +6,7 @@ from dataclasses import dataclass
 from typing import TYPE_CHECKING, NamedTuple
 
 from aseq.activations import linear, relu
-from aseq.layers._core import Activated
+from aseq.layers._core import Activated, Activation
 from aseq.layers._layer import Layer
 from aseq.layers._pooling import then_relu
 
@@ -95,7 +95,8 @@ def _runs(nodes: Sequence[Node], outputs: Sequence[int]) -> list[Forward]:
         before = nodes[source].layer
         if sources.count(source) > 1 or source in outputs or before.activity_regularizer is not None:
             continue
-        if isinstance(before, Activated) and before.activation is relu:
+        plain = type(before).forward in (Activated.forward, Activation.forward)  # a subclass may do more
+        if isinstance(before, Activated) and plain and before.activation is relu:
             runs[source] = before.preactivation
             runs[index] = then_relu(node.layer.forward)
     return runs
