@@ -9,6 +9,7 @@ import signal
 import subprocess
 import sys
 import time
+from functools import partial
 from pathlib import Path
 
 import numpy as np
@@ -248,7 +249,10 @@ def test_failed_prediction_leaves_the_old_file(iris, model, capsys):
 def started(*arguments, **options):
     command = [sys.executable, "-m", "aseq", *map(str, arguments)]
     environment = os.environ | {"PYTHONPATH": str(ROOT), "PYTHONUNBUFFERED": "1"}
-    return subprocess.Popen(command, env=environment, text=True, **options)
+    heed = partial(
+        signal.signal, signal.SIGINT, signal.SIG_DFL
+    )  # tests in the background are started deaf to it
+    return subprocess.Popen(command, env=environment, text=True, preexec_fn=heed, **options)
 
 
 def test_interrupt_ends_cleanly(iris):
