@@ -109,10 +109,8 @@ def get(identifier: Any) -> Activation:
     if isinstance(identifier, Activation):
         return identifier
     identifier = function_name(identifier)
-    if isinstance(identifier, dict) and not identifier.get(
-        "config"
-    ):  # tf.js takes {"class_name": "relu"}, too
-        identifier = identifier.get("class_name")
+    if isinstance(identifier, dict) and not identifier.get("config"):
+        identifier = identifier.get("class_name")  # tf.js takes {"class_name": "relu"}, too
     if isinstance(identifier, str):
         found = _BY_NAME.get(identifier) or _BY_NAME.get(
             re.sub(r"(?<=[a-z])([A-Z])", r"_\1", identifier).lower()
