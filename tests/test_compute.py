@@ -4,6 +4,7 @@ from __future__ import annotations
 
 import asyncio
 import contextlib
+import os
 import threading
 import time
 
@@ -13,6 +14,7 @@ from threadpoolctl import ThreadpoolController
 
 from aseq import linalg
 from aseq.compute import CORES, Lane, Turns, session
+from aseq.compute._slices import long_slices, scheduler
 
 
 def blas_threads() -> list[int]:
@@ -158,6 +160,41 @@ def test_turns_serve_one_event_loop_after_the_other() -> None:
     asyncio.run(main())
 
 
+linux = pytest.mark.skipif(scheduler() is None, reason="only Linux has time slices to choose")
+
+
+@linux
+async def test_lanes_that_compute_let_threads_that_wake_come_first() -> None:
+    computing, waiting = Lane("computing", 1, computes=True), Lane("waiting", 1)
+    policies = [await lane.run(os.sched_getscheduler, 0) for lane in (computing, waiting, computing)]
+    assert policies == [os.SCHED_BATCH, os.SCHED_OTHER, os.SCHED_BATCH]
+    assert os.sched_getscheduler(0) == os.SCHED_OTHER
+
+
+@linux
+@pytest.mark.parametrize("policy", ["SCHED_OTHER", "SCHED_IDLE"])
+def test_a_thread_is_scheduled_afterwards_as_before(policy: str) -> None:
+    seen: list[object] = []
+
+    def work() -> None:
+        os.setpriority(os.PRIO_PROCESS, threading.get_native_id(), 5)
+        os.sched_setscheduler(0, getattr(os, policy), os.sched_param(0))
+        kernel = scheduler()
+        assert kernel is not None
+        seen.append(kernel.read())
+        with contextlib.suppress(ZeroDivisionError), long_slices():
+            seen.append(kernel.read())
+            raise ZeroDivisionError
+        seen.append(kernel.read())
+
+    thread = threading.Thread(target=work)
+    thread.start()
+    thread.join()
+    before, meanwhile, after = seen
+    assert before == after
+    assert (before == meanwhile) == (policy != "SCHED_OTHER")  # a policy that somebody chose is left alone
+
+
 def test_session_holds_blas_at_one_thread_and_gives_it_back() -> None:
     before = blas_threads()
     with session():
@@ -227,7 +264,7 @@ def test_team_helps_raises_and_ends() -> None:
 @pytest.mark.skipif(CORES < 2, reason="a team needs two cores")
 @pytest.mark.parametrize("fills_core", [True, False])
 async def test_a_team_leaves_a_core_to_who_parses(fills_core: bool, monkeypatch: pytest.MonkeyPatch) -> None:
-    monkeypatch.setattr("aseq.compute.CORES", 2)
+    monkeypatch.setattr("aseq.compute._process.CORES", 2)
     begun, end, lane = asyncio.Event(), threading.Event(), Lane("test", 1, fills_core=fills_core)
     loop = asyncio.get_running_loop()
 

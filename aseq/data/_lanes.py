@@ -12,7 +12,7 @@ if TYPE_CHECKING:
 
 __all__ = ["PARSE_LANE", "READ_LANE", "finish", "settle"]
 
-PARSE_LANE = Lane("parse", 4, fills_core=True)
+PARSE_LANE = Lane("parse", 4, computes=True, fills_core=True)
 """Where stages run. Parsing holds a core, so few at once are enough."""
 
 READ_LANE = Lane("read", 32)
