@@ -2,8 +2,10 @@
 
 from __future__ import annotations
 
+import math
 import os
 import threading
+import time
 from contextlib import contextmanager
 from typing import TYPE_CHECKING, Any
 
@@ -15,6 +17,9 @@ if TYPE_CHECKING:
 __all__ = ["CORES", "PROCESS"]
 
 CORES = len(os.sched_getaffinity(0)) if hasattr(os, "sched_getaffinity") else os.cpu_count() or 1
+
+MOMENT = 0.1
+"""Seconds between two blocks of one stream, at most as a rule."""
 
 
 class _Process:
@@ -28,6 +33,7 @@ class _Process:
         self.lock = threading.Lock()
         self.sessions = 0
         self.busy: set[int] = set()  # threads that parse and the like; adding and discarding is atomic
+        self.idle_since = -math.inf  # when the last of them was done
         self.libraries: list[Any] | None = None
         self.threads_before: list[int] = []
 
@@ -58,10 +64,15 @@ class _Process:
             yield
         finally:
             self.busy.discard(thread)
+            self.idle_since = time.perf_counter()
 
     def has_free_core(self) -> bool:
         """Whether every model that computes may have a second thread."""
         return 2 * self.sessions + len(self.busy) <= CORES
+
+    def parses(self) -> bool:
+        """Whether data is parsed now, or was a moment ago."""
+        return bool(self.busy) or time.perf_counter() < self.idle_since + MOMENT
 
     def _blas(self) -> list[Any]:
         if self.libraries is None:

@@ -91,6 +91,10 @@ class Team(linalg.Team):
                 self._error = error
             self._done.release()
 
+    def beside_parsing(self) -> bool:
+        """Whether the process parses data meanwhile."""
+        return PROCESS.parses()
+
     def close(self) -> None:
         """End the helper, if it ever began."""
         if self._helper is not None:

@@ -34,6 +34,11 @@ INLINE = 0.0002
 the hop to a thread and back would keep the loop busy for longer than the step does."""
 
 
+BREATH = 0.001
+"""Seconds between moments of sleep in a burst of small steps while another thread parses. Such steps hardly ever
+give up the interpreter's lock, and whoever waits for it, the event loop or the parser, does so for 5 ms each time."""
+
+
 class Engine:
     """What the tasks that use one model share.
 
@@ -170,14 +175,19 @@ class _Burst:
         take, do, engine = self.feed.take, self.do, self.engine
         clock, begun, done = time.perf_counter, time.perf_counter(), 0
         end = math.inf if self.seconds == math.inf else begun + self.seconds
+        breath = begun + BREATH if engine._lane() is SMALL_STEPS else math.inf
         while done < self.limit:
             batch = take()
             if batch is None:
                 break
             do(batch)
             done += 1
-            if self.interrupted or engine.turns.wanted or clock() >= end or (engine.stop and self.heed_stop):
+            now = clock()
+            if self.interrupted or engine.turns.wanted or now >= end or (engine.stop and self.heed_stop):
                 break
+            if now >= breath and self.team.beside_parsing():
+                time.sleep(1e-6)  # some 60 microseconds: the system's shortest
+                breath = clock() + BREATH
         if done:
             self.pace = (clock() - begun) / done
         return done

@@ -3,8 +3,11 @@
 from __future__ import annotations
 
 import asyncio
+import itertools
 import math
+import threading
 import time
+from types import SimpleNamespace
 from typing import Any
 
 import numpy as np
@@ -12,7 +15,7 @@ import pytest
 
 import aseq
 from aseq import layers
-from aseq.compute import session
+from aseq.compute import Lane, session
 from aseq.training._batch import Batch
 from aseq.training._engine import Engine
 
@@ -102,6 +105,35 @@ async def test_the_slice_ends_a_burst() -> None:
     with session() as team:
         done = await engine.burst(Endless(), pair.step, 10**9, 0.02, team)
     assert 1 <= done <= 10
+
+
+@pytest.mark.parametrize(
+    ("pace", "parsing", "sleeps"), [(0.0001, True, 4), (0.0001, False, 0), (0.01, True, 0)], ids=str
+)
+async def test_small_steps_give_up_the_lock_while_data_is_parsed(
+    pace: float, parsing: bool, sleeps: int, monkeypatch: pytest.MonkeyPatch
+) -> None:
+    slept: list[float] = []
+    ticks = (0.0006 * tick for tick in itertools.count())
+    clock = SimpleNamespace(perf_counter=lambda: next(ticks), sleep=slept.append)
+    monkeypatch.setattr("aseq.training._engine.time", clock)
+    monkeypatch.setattr("aseq.compute._process.PROCESS.idle_since", -math.inf)
+    engine = Engine()
+    engine._pace = pace
+    begun, end = threading.Event(), threading.Event()
+
+    def parse() -> None:
+        begun.set()
+        end.wait(30)
+
+    parser = asyncio.create_task(Lane("test", 1, fills_core=parsing).run(parse))
+    while not begun.is_set():
+        await asyncio.sleep(0.001)
+    with session() as team:
+        await engine.burst(Endless(), lambda _: None, 9, math.inf, team)
+    end.set()
+    await parser
+    assert len(slept) == sleeps
 
 
 async def test_an_error_in_a_step_frees_the_model() -> None:
