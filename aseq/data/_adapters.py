@@ -3,7 +3,7 @@
 from __future__ import annotations
 
 import sys
-from collections.abc import Iterable, Iterator
+from collections.abc import Iterable, Iterator, Mapping
 from typing import TYPE_CHECKING, Any
 
 import numpy as np
@@ -15,9 +15,9 @@ from aseq.data._table import Schema, Table, row_options
 from aseq.errors import ConfigError, DataError, StreamConsumed
 
 if TYPE_CHECKING:
-    from collections.abc import Callable, Generator, Mapping
+    from collections.abc import Callable, Generator
 
-    from aseq.data._block import Block, Element
+    from aseq.data._block import Block
     from aseq.data._columns import Label
 
 __all__ = ["from_iterable", "table"]
@@ -98,8 +98,8 @@ def _reader(frame: Any) -> Any:
         if pandas is not None and isinstance(frame, pandas.DataFrame):
             return pa.Table.from_pandas(frame, preserve_index=False).to_reader()
         return pa.RecordBatchReader.from_stream(frame)
-    except (pa.ArrowException, ValueError) as error:
-        problem = "; ".join(map(str, error.args))
+    except (pa.ArrowException, TypeError, ValueError) as error:
+        problem = "; ".join(map(str, error.args)).rstrip(".")
         raise DataError(
             f"table: expected a {type(frame).__name__} with columns that Arrow can read, received: {problem}. "
             "Convert those columns first."
@@ -122,50 +122,34 @@ def from_iterable(iterable: Any) -> Dataset:
         >>> asyncio.run(from_iterable([1, 2, 3]).batch(2).to_list())
         [array([1, 2]), array([3])]
     """
+    if isinstance(iterable, Mapping) or (
+        hasattr(iterable, "__arrow_c_stream__") and hasattr(iterable, "columns")
+    ):
+        raise ConfigError(
+            f"from_iterable: expected an iterable of elements, received {type(iterable).__name__}, which would give "
+            "its keys or columns. For frames and tables there is data.table(), for dicts of arrays data.array()."
+        )
     if not isinstance(iterable, Iterable) and not hasattr(iterable, "__getitem__"):
         raise ConfigError(
             f"from_iterable: expected an iterable, received {type(iterable).__name__}. "
             "For async ones there is data.from_async_iterable(), for functions data.generator()."
         )
-    return Dataset(IterableOrigin(_Plain(iterable)))
+    return Dataset(IterableOrigin(_Anew(iterable)))
 
 
-class _Plain:
-    """The elements of an iterable as arrays; called anew for each pass."""
+class _Anew:
+    """An iterator over an iterable; called for each pass."""
 
     def __init__(self, iterable: Any) -> None:
         self.iterable = iterable
         self.consumed = False
 
-    def __call__(self) -> Generator[Element, None, None]:
+    def __call__(self) -> Iterator[Any]:
         if self.consumed:
             raise _consumed("from_iterable", f"a {type(self.iterable).__name__}")
         elements = iter(self.iterable)
         self.consumed = elements is self.iterable
-        return self._elements(elements)
-
-    def _elements(self, elements: Iterator[Any]) -> Generator[Element, None, None]:
-        try:
-            for element in elements:
-                yield _plain(element)
-        finally:
-            if hasattr(elements, "close"):
-                elements.close()
-
-
-def _plain(element: Any) -> Element:
-    """An element with arrays in place of tensors."""
-    if isinstance(element, dict):
-        return {key: _plain(part) for key, part in element.items()}
-    if isinstance(element, tuple) or (isinstance(element, list) and any(map(_is_tensor, element))):
-        return tuple([_plain(part) for part in element])
-    if _is_tensor(element):
-        return element.detach().cpu().numpy()
-    return element
-
-
-def _is_tensor(value: Any) -> bool:
-    return hasattr(value, "detach") and hasattr(value, "numpy")
+        return elements
 
 
 def _consumed(where: str, what: str) -> StreamConsumed:

@@ -14,7 +14,7 @@ if TYPE_CHECKING:
 __all__ = ["checked_function", "is_async", "whole_number"]
 
 
-def whole_number(where: str, name: str, value: Any, minimum: int | None) -> int:
+def whole_number(where: str, name: str, value: Any, minimum: int | None, way_out: str = "") -> int:
     """Check an integer argument.
 
     Raises:
@@ -30,7 +30,7 @@ def whole_number(where: str, name: str, value: Any, minimum: int | None) -> int:
     except TypeError:
         number = None
     if number is None or isinstance(value, bool) or (minimum is not None and number < minimum):
-        raise ConfigError(f"{where}: expected {name} to be {wanted}, received {value!r}.")
+        raise ConfigError(f"{where}: expected {name} to be {wanted}, received {value!r}. {way_out}".rstrip())
     return number
 
 

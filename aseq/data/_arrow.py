@@ -4,7 +4,6 @@ from __future__ import annotations
 
 import dataclasses
 import os
-from contextlib import asynccontextmanager
 from typing import TYPE_CHECKING, Any
 
 import numpy as np
@@ -12,6 +11,7 @@ import numpy as np
 from aseq.data._dataset import Dataset
 from aseq.data._file import FileSource
 from aseq.data._lanes import PARSE_LANE, settle
+from aseq.data._owned import Owned
 from aseq.data._rows import RowMaker, Suspicious
 from aseq.data._source import MemorySource
 from aseq.data._table import Schema, Table, read_files, row_options
@@ -19,7 +19,7 @@ from aseq.data._typed import decide_by_type, normalized
 from aseq.errors import ParseError, SourceError
 
 if TYPE_CHECKING:
-    from collections.abc import AsyncGenerator, AsyncIterator, Callable, Generator, Iterator, Mapping
+    from collections.abc import AsyncGenerator, Callable, Generator, Iterator, Mapping
     from typing import TypeAlias
 
     from aseq.data._block import Block
@@ -33,6 +33,7 @@ if TYPE_CHECKING:
 __all__ = ["arrow", "parquet", "rows_at_once", "typed_blocks"]
 
 BATCH_BYTES = 4 << 20
+READ_BYTES = 16 << 10  # a column
 
 
 def parquet(
@@ -131,8 +132,8 @@ class BatchOrigin:
 
     async def inputs(self, this_pass: Pass) -> AsyncGenerator[list[Block], None]:
         """Give one block per batch."""
-        async with _at_hand(self.source, this_pass) as content:
-            blocks = self._blocks(content, self.schema or Schema())
+        async with Owned(_at_hand(self.source, this_pass)) as contents:
+            blocks = self._blocks(await anext(contents), self.schema or Schema())
             try:
                 while (block := await PARSE_LANE.run(next, blocks, None)) is not None:
                     this_pass.statistics.rows += len(block)
@@ -147,11 +148,13 @@ class BatchOrigin:
         try:
             with pa.OSFile(content) if isinstance(content, str) else pa.BufferReader(content) as file:
                 yield from typed_blocks(name, self.table, schema, lambda begin: self.batches(file, begin))
-        except pa.ArrowException as error:
-            problem = f"expected a file of another format, received one that pyarrow refuses: {error}"
-            raise ParseError(name, problem) from error
         except FileNotFoundError as error:
             raise SourceError(name, f"expected a file, found none ({error}). Check the path.") from error
+        except (pa.ArrowException, OSError, UnicodeDecodeError) as error:
+            if isinstance(error, OSError) and error.errno is not None:
+                raise SourceError(name, f"expected a file that can be read, received {error}.") from error
+            problem = f"expected a sound file of its format, received one that pyarrow refuses: {error}"
+            raise ParseError(name, problem) from error
 
 
 def typed_blocks(
@@ -187,9 +190,8 @@ def typed_blocks(
         raise ParseError(name, f"{reason.problem}.", column=column) from None
 
 
-@asynccontextmanager
-async def _at_hand(source: Source, this_pass: Pass) -> AsyncIterator[str | bytes]:
-    """The content of a source, or the path of a file that holds it while the context lasts."""
+async def _at_hand(source: Source, this_pass: Pass) -> AsyncGenerator[str | bytes, None]:
+    """Gives one thing: the content of a source, or the path of a file that holds it until this is closed."""
     if isinstance(source, MemorySource):
         this_pass.statistics.bytes += len(source.content)
         yield source.content
@@ -213,9 +215,11 @@ async def _at_hand(source: Source, this_pass: Pass) -> AsyncIterator[str | bytes
 def _parquet_batches(file: Any, begin: Callable[[Any], list[str]]) -> Iterator[Any]:
     from pyarrow.parquet import ParquetFile
 
-    parquet_file = ParquetFile(file)
+    # Else whole groups of rows are read into memory, which may be as large as the file.
+    parquet_file = ParquetFile(file, buffer_size=READ_BYTES, pre_buffer=False)
     columns = begin(parquet_file.schema_arrow)
-    yield from parquet_file.iter_batches(rows_at_once(columns), columns=columns, use_threads=False)
+    for batch in parquet_file.iter_batches(rows_at_once(columns), columns=columns, use_threads=False):
+        yield _checked(batch)
 
 
 def _ipc_batches(file: Any, begin: Callable[[Any], list[str]]) -> Iterator[Any]:
@@ -227,10 +231,22 @@ def _ipc_batches(file: Any, begin: Callable[[Any], list[str]]) -> Iterator[Any]:
     except pa.ArrowInvalid:
         file.seek(0)
         reader = batches = pa.ipc.open_stream(file)
-    rows = rows_at_once(begin(reader.schema))
+    columns = begin(reader.schema)
+    rows = rows_at_once(columns)
     for batch in batches:
+        whole = _checked(batch.select(columns))
         for start in range(0, batch.num_rows, rows):
-            yield batch.slice(start, rows)
+            yield whole.slice(start, rows)
+
+
+def _checked(batch: Any) -> Any:
+    """A batch whose offsets and codes lead nowhere else: pyarrow reads such files, and crashes on the values.
+
+    Raises:
+        ArrowException: If they do.
+    """
+    batch.validate(full=True)
+    return batch
 
 
 def rows_at_once(columns: list[str]) -> int:

@@ -5,11 +5,12 @@ from __future__ import annotations
 import asyncio
 import itertools
 from collections import deque
-from contextlib import aclosing
 from typing import TYPE_CHECKING, Any
 
 from aseq.data._block import Block, Element, Items
-from aseq.data._lanes import finish
+from aseq.data._lanes import stop
+from aseq.data._owned import Owned
+from aseq.data._stages import tell_where
 
 if TYPE_CHECKING:
     from collections.abc import AsyncGenerator, Callable
@@ -60,9 +61,7 @@ class AsyncMapOrigin:
                 slots.release()  # only now: nothing is read for a consumer that is busy
             starter.result()  # raises what ended the reading, after the results of what was read before it
         finally:
-            for task in (starter, *calls):
-                task.cancel()
-            await finish([starter, *calls])
+            await stop([starter, *calls])
 
     async def _start(
         self,
@@ -72,16 +71,24 @@ class AsyncMapOrigin:
         progress: asyncio.Event,
     ) -> None:
         """Start a call for every element, as long as there are slots."""
+        numbers = itertools.count()
         await slots.acquire()
-        async with aclosing(self._elements(this_pass)) as elements:
+        async with Owned(self._elements(this_pass)) as elements:
             async for element in elements:
-                call = asyncio.ensure_future(self.function(element))
+                call = asyncio.create_task(self._call(next(numbers), element))
                 call.add_done_callback(lambda _: progress.set())
                 calls.append(call)
                 await slots.acquire()
 
+    async def _call(self, number: int, element: Element) -> Element:
+        try:
+            return await self.function(element)
+        except Exception as error:
+            tell_where(error, "map", self.function, number)
+            raise
+
     async def _elements(self, this_pass: Pass) -> AsyncGenerator[Element, None]:
-        async with aclosing(self.dataset.blocks(this_pass)) as groups:
+        async with Owned(self.dataset.blocks(this_pass)) as groups:
             async for blocks in groups:
                 for block in blocks:
                     for element in block.elements():

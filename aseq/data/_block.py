@@ -7,6 +7,7 @@ Stages slice, gather and join blocks without looking at single rows.
 
 from __future__ import annotations
 
+import sys
 from typing import TYPE_CHECKING, Any, TypeAlias
 
 import numpy as np
@@ -22,6 +23,7 @@ __all__ = [
     "Element",
     "Items",
     "alike",
+    "as_array",
     "join",
     "leaves",
     "nbytes",
@@ -29,6 +31,8 @@ __all__ = [
     "together",
     "transform",
 ]
+
+OBJECT_BYTES = 64  # a short text; to look at each would take longer than to keep it
 
 Element: TypeAlias = Any
 """One element of a dataset: an array, a scalar, a text, or a tuple or dict of elements."""
@@ -142,9 +146,15 @@ def leaves(structure: Structure) -> Iterator[Any]:
 
 
 def nbytes(block: Block) -> int:
-    """Bytes that the arrays of a block take, for limits on buffers."""
+    """About the bytes that the elements of a block take, for limits on buffers."""
     parts = block.data if isinstance(block, Columns) else tuple(block.items)
-    return sum(leaf.nbytes if isinstance(leaf, np.ndarray) else 64 for leaf in leaves(parts))
+    return sum(map(_leaf_bytes, leaves(parts)))
+
+
+def _leaf_bytes(leaf: Any) -> int:
+    if not isinstance(leaf, np.ndarray):
+        return sys.getsizeof(leaf)
+    return leaf.nbytes + (OBJECT_BYTES * leaf.size if leaf.dtype == object else 0)
 
 
 def join(blocks: Sequence[Block]) -> Block:
@@ -183,7 +193,7 @@ def stack(elements: Sequence[Element], where: str) -> Structure:
 def _stack_leaf(parts: Sequence[Any], where: str) -> np.ndarray:
     if any(isinstance(part, str | bytes | None) for part in parts):
         return _objects(parts)
-    arrays = [np.asarray(part) for part in parts]
+    arrays = [as_array(part, where) for part in parts]
     shapes = {array.shape for array in arrays}
     if len(shapes) > 1:
         found = " and ".join(str(shape) for shape in sorted(shapes)[:2])
@@ -192,7 +202,23 @@ def _stack_leaf(parts: Sequence[Any], where: str) -> np.ndarray:
             "Bring them to one shape with map(), or drop them with filter()."
         )
     stacked = np.stack(arrays)
-    return stacked.astype(np.float32) if type(parts[0]) is float else stacked
+    double = {type(part) is float for part, array in zip(parts, arrays, strict=True) if array.dtype == float}
+    return stacked.astype(np.float32) if stacked.dtype == float and double == {True} else stacked
+
+
+def as_array(part: Any, where: str) -> np.ndarray:
+    """A leaf as an array.
+
+    Raises:
+        DataError: If it is a list of lists of several lengths; `where` begins the message.
+    """
+    try:
+        return np.asarray(part)
+    except ValueError as error:
+        raise DataError(
+            f"{where}: expected arrays, or lists of lists of one length, received lists of several lengths. "
+            "Pad them with map(), or drop them with filter()."
+        ) from error
 
 
 def _objects(parts: Sequence[Any]) -> np.ndarray:

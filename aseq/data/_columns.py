@@ -8,7 +8,7 @@ from typing import Any, TypeAlias
 
 import numpy as np
 
-from aseq.data._fields import clean
+from aseq.data._fields import meaning, other_delimiter
 from aseq.errors import ConfigError
 
 __all__ = ["Column", "ColumnConfig", "Label", "Layout", "checked_configs"]
@@ -49,6 +49,7 @@ class Column:
         kind: As in `ColumnConfig`; None until the first value is seen.
         dtype: Of the values, outside of the matrix x.
         config: The user's wishes.
+        default: Stands for a missing value, in the type of the column's kind; None if there is no default.
     """
 
     name: str
@@ -56,17 +57,23 @@ class Column:
     kind: str | None
     dtype: np.dtype[Any]
     config: ColumnConfig
+    default: Any = None
 
     def decide(self, kind: str) -> None:
-        """Settle the kind of a column that has none.
+        """Settle the kind of a column.
 
         Raises:
             ConfigError: If its default is of another.
         """
-        _check_default(self.name, self.config, kind)
         self.kind = kind
-        if kind == "string":
-            self.dtype = np.dtype(object)
+        if self.config.kind is None and kind in UNDECLARED:
+            self.dtype = UNDECLARED[kind]
+        if self.config.default is None:
+            return
+        try:
+            self.default = meaning(self, str(self.config.default))
+        except ValueError as error:
+            raise ConfigError(f"column_configs[{self.name!r}]: {error} as its default.") from error
 
     @property
     def needs_value(self) -> bool:
@@ -74,6 +81,9 @@ class Column:
         no_nan = self.kind in ("int", "bool", "category")
         return self.config.default is None and (self.config.required or no_nan)
 
+
+UNDECLARED = {"string": np.dtype(object), "date": np.dtype(float)}
+"""Dtypes of columns that turn out to hold these, whatever the dtype of numbers."""
 
 KINDS: dict[Any, tuple[str, str | None]] = {
     "category": ("category", "int32"),
@@ -122,7 +132,13 @@ def checked_configs(configs: Mapping[Any, Any] | None) -> dict[str | int, Column
     """
     if configs is not None and not isinstance(configs, Mapping):
         raise ConfigError(f"column_configs: expected a dict, received {type(configs).__name__}.")
-    return {name: _checked_config(name, config) for name, config in (configs or {}).items()}
+    return {_checked_key(name): _checked_config(name, config) for name, config in (configs or {}).items()}
+
+
+def _checked_key(name: Any) -> str | int:
+    if isinstance(name, bool) or not isinstance(name, str | int | np.integer):
+        raise ConfigError(f"column_configs: expected names or indices of columns as keys, received {name!r}.")
+    return name if isinstance(name, str) else int(name)
 
 
 def _checked_config(name: object, config: Any) -> ColumnConfig:
@@ -141,10 +157,16 @@ def _checked_config(name: object, config: Any) -> ColumnConfig:
             raise ConfigError(
                 f"column_configs[{name!r}]: expected dtype={owner!r} beside {key!r}, received {kind!r}."
             )
+    for key, wanted in (("required", bool), ("is_label", bool), ("format", str)):
+        if given.get(key) is not None and not isinstance(given[key], wanted):
+            raise ConfigError(
+                f"column_configs[{name!r}]: expected {key} to be a {wanted.__name__}, received {given[key]!r}."
+            )
     if given.get("categories") is not None:
         given["categories"] = _checked_categories(name, given["categories"])
     result = ColumnConfig(kind, dtype, **given)
-    _check_default(name, result, kind)
+    if kind is not None:
+        Column(str(name), 0, kind, dtype or np.dtype(float), result).decide(kind)
     return result
 
 
@@ -157,15 +179,6 @@ def _checked_categories(name: object, categories: Any) -> tuple[str, ...]:
             f"received {categories!r}."
         )
     return texts
-
-
-def _check_default(name: object, config: ColumnConfig, kind: str | None) -> None:
-    if config.default is None or kind in (None, "string"):
-        return
-    try:
-        clean(Column(str(name), 0, kind, config.dtype or np.dtype(float), config), str(config.default))
-    except ValueError as error:
-        raise ConfigError(f"column_configs[{name!r}]: {error} as its default.") from error
 
 
 @dataclasses.dataclass(slots=True)
@@ -217,13 +230,15 @@ class Layout:
         """Match names in the file with names and indices in the arguments.
 
         Raises:
-            ConfigError: If an argument names a column that the file does not have, or wants text in x.
+            ConfigError: If an argument names a column that the file does not have, or one twice, or wants
+                text in x.
         """
-        by_index = {_position(where, names, key): config for key, config in configs.items()}
+        places = _positions(where, names, configs)
+        by_index = dict(zip(places, configs.values(), strict=True))
         marked = [index for index, config in sorted(by_index.items()) if config.is_label]
         several = isinstance(label, Iterable) and not isinstance(label, str)
         wanted: list[Any] = list(label) if several else [] if label is None else [label]  # type: ignore[arg-type]
-        labels = [_position(where, names, key) for key in wanted]
+        labels = _positions(where, names, wanted)
         labels += [index for index in marked if index not in labels]
         columns = {}
         for index, name in enumerate(names):
@@ -244,11 +259,14 @@ class Layout:
 
 def _column(name: str, index: int, config: ColumnConfig, labels: list[int], dtype: np.dtype[Any]) -> Column:
     own = config.dtype or dtype
-    if labels and index in labels and config.kind == "bool":
+    if config.is_label:
+        config = dataclasses.replace(config, required=True)  # as in TensorFlow.js
+    if index in labels and config.kind == "bool":
         own = dtype  # losses take floats
     column = Column(name, index, config.kind, own, config)
-    if labels and column.kind is None:
-        column.decide("number")
+    kind = config.kind or ("number" if labels else None)
+    if kind is not None:
+        column.decide(kind)
     return column
 
 
@@ -261,6 +279,18 @@ def _refuse_texts(where: str, features: Iterable[Column]) -> None:
             )
 
 
+def _positions(where: str, names: Sequence[str], keys: Iterable[str | int]) -> list[int]:
+    places: list[int] = []
+    for key in keys:
+        place = _position(where, names, key)
+        if place in places:
+            raise ConfigError(
+                f"{where}: expected each column once, received {names[place]!r} and again {key!r}."
+            )
+        places.append(place)
+    return places
+
+
 def _position(where: str, names: Sequence[str], key: str | int) -> int:
     if isinstance(key, str) and key in names:
         return names.index(key)
@@ -269,5 +299,5 @@ def _position(where: str, names: Sequence[str], key: str | int) -> int:
     shown = ", ".join(map(repr, names[:8])) + (", ..." if len(names) > 8 else "")
     raise ConfigError(
         f"{where}: expected one of its {len(names)} columns {shown}, received {key!r}. "
-        "Columns go by name, or by index from 0 or from -1 backwards."
+        f"Columns go by name, or by index from 0 or from -1 backwards.{other_delimiter(*names)}"
     )

@@ -3,14 +3,15 @@
 from __future__ import annotations
 
 import dataclasses
-from contextlib import AsyncExitStack, aclosing
+from contextlib import AsyncExitStack
 from typing import TYPE_CHECKING, Any
 
 from aseq.data._block import Block, Columns, Items
 from aseq.data._lanes import PARSE_LANE
+from aseq.data._owned import Owned
 
 if TYPE_CHECKING:
-    from collections.abc import AsyncGenerator
+    from collections.abc import AsyncGenerator, AsyncIterator
 
     from aseq.data._dataset import Dataset
     from aseq.data._stages import Pass
@@ -32,7 +33,7 @@ class ConcatenateOrigin:
     async def inputs(self, this_pass: Pass) -> AsyncGenerator[list[Block], None]:
         """Read each to its end."""
         for dataset in self.datasets:
-            async with aclosing(dataset.blocks(this_pass)) as groups:
+            async with Owned(dataset.blocks(this_pass)) as groups:
                 async for blocks in groups:
                     yield blocks
 
@@ -52,7 +53,7 @@ class RepeatOrigin:
         for time in range(self.times):
             epoch = None if this_pass.epoch is None else this_pass.epoch * self.times + time
             empty = True
-            async with aclosing(self.dataset.blocks(dataclasses.replace(this_pass, epoch=epoch))) as groups:
+            async with Owned(self.dataset.blocks(dataclasses.replace(this_pass, epoch=epoch))) as groups:
                 async for blocks in groups:
                     empty = False
                     yield blocks
@@ -63,7 +64,7 @@ class RepeatOrigin:
 class Reader:
     """Blocks of a dataset in portions of the length that the reader wants."""
 
-    def __init__(self, groups: AsyncGenerator[list[Block], None]) -> None:
+    def __init__(self, groups: AsyncIterator[list[Block]]) -> None:
         self.groups = groups
         self.blocks: list[Block] = []
         self.start = 0
@@ -106,7 +107,7 @@ class ZipOrigin:
         """Read as much of each as all have."""
         async with AsyncExitStack() as stack:
             readers = [
-                Reader(await stack.enter_async_context(aclosing(dataset.blocks(this_pass))))
+                Reader(await stack.enter_async_context(Owned(dataset.blocks(this_pass))))
                 for dataset in self.datasets
             ]
             while True:
@@ -143,7 +144,7 @@ class InterleaveOrigin:
         """Give turn after turn."""
         async with AsyncExitStack() as stack:
             readers = [
-                Reader(await stack.enter_async_context(aclosing(dataset.blocks(this_pass))))
+                Reader(await stack.enter_async_context(Owned(dataset.blocks(this_pass))))
                 for dataset in self.datasets
             ]
             while readers:

@@ -14,11 +14,13 @@ from aseq.errors import ConfigError, ParseError, SourceTruncated
 if TYPE_CHECKING:
     from collections.abc import Callable, Generator, Iterator
 
-__all__ = ["COMPRESSIONS", "Decoder", "Decompressor", "recognize"]
+__all__ = ["COMPRESSIONS", "LONGEST_MAGIC", "Decoder", "Decompressor", "recognize"]
 
 COMPRESSIONS = ("gzip", "zstd", "bz2", "xz")
 
 LONGEST_MAGIC = 10
+"""Bytes by which every compression is recognized."""
+
 SLICE = 256 << 10
 FREE_EXPANSION = 64 << 20
 XZ_MEMORY = 256 << 20  # xz -9 needs 65 MiB

@@ -3,6 +3,7 @@
 from __future__ import annotations
 
 import dataclasses
+from collections import Counter
 from typing import TYPE_CHECKING, Any
 
 import numpy as np
@@ -13,6 +14,7 @@ from aseq.data._csv_parse import CsvFormat, CsvParser
 from aseq.data._csv_text import Recode, RecordCutter, Squeeze, check_encoding
 from aseq.data._dataset import Dataset
 from aseq.data._decompress import Decompress
+from aseq.data._mistaken import Recognize
 from aseq.data._origins import ByteOrigin
 from aseq.data._stages import Step
 from aseq.data._table import Table, read_files, row_options
@@ -71,8 +73,8 @@ def csv(
             `default` (in place of a missing value), `required` (a missing value is an error),
             `is_label`, `categories` (all texts of a category column, in the order of their codes) and
             `format` (of a date, as for strptime). Missing numbers, dates and texts without a default
-            are NaN; integers, truth values and categories need a default or are required.
-            Dates become days since 1970-01-01.
+            are NaN; integers, truth values, categories and labels need a default or are required.
+            Dates become days since 1970-01-01, UTC.
         configured_columns_only: Read only the columns in `column_configs`, and the label.
         delimiter: One character between fields.
         delim_whitespace: Fields stand between runs of spaces and tabs instead.
@@ -82,7 +84,8 @@ def csv(
         on_error: What a malformed row does: "raise" a ParseError; "skip" leaves it out and counts it; a plain
             function is called with the ParseError, in a worker thread, and the row is left out.
         encoding: Of the text.
-        max_record_bytes: The longest record that is accepted, so that a stray quote cannot eat all memory.
+        max_record_bytes: The longest record that is accepted, so that a stray quote cannot eat all memory. A
+            longer one is an error whatever `on_error` says.
 
     Raises:
         ConfigError: If an argument cannot be right.
@@ -124,7 +127,7 @@ class CsvFile:
 
 def _text_steps(form: CsvFormat, name: str) -> list[Step]:
     """The stages that make blocks of records out of chunks."""
-    steps = [Step(Decompress, (form.compression, name))]
+    steps = [Step(Decompress, (form.compression, name)), Step(Recognize, (name,))]
     if form.encoding != "utf-8":
         steps.append(Step(Recode, (form.encoding, name)))
     separators = b" \t" if form.delim_whitespace else form.delimiter
@@ -151,9 +154,9 @@ def checked_compression(where: str, compression: Any) -> str | None:
 def _checked_names(names: Sequence[str] | None) -> tuple[str, ...] | None:
     if names is None:
         return None
-    if isinstance(names, str) or not all(isinstance(name, str) for name in names):
+    if isinstance(names, str) or not names or not all(isinstance(name, str) for name in names):
         raise ConfigError(f"csv: expected column_names to be a list of str, received {names!r}.")
-    doubled = {name for name in names if list(names).count(name) > 1}
+    doubled = [name for name, count in Counter(names).items() if count > 1]
     if doubled:
         raise ConfigError(f"csv: expected distinct column_names, received {sorted(doubled)} more than once.")
     return tuple(names)

@@ -12,12 +12,12 @@ from typing import TYPE_CHECKING, Any
 import numpy as np
 
 from aseq.data._block import Block, Columns
-from aseq.data._csv_text import Cut, Record, count_lines, records
-from aseq.data._fields import FALSE, TRUE, clean, is_number
+from aseq.data._csv_text import Cut, Record, count_lines, has_pair, merged, records
+from aseq.data._fields import FALSE, TRUE, clean, is_number, is_text, other_delimiter
 from aseq.data._rows import RowMaker, Suspicious
 from aseq.data._stages import Pass, Stage
 from aseq.data._table import Schema
-from aseq.data._typed import whole_type
+from aseq.data._typed import text_type
 from aseq.errors import ParseError
 
 if TYPE_CHECKING:
@@ -68,7 +68,7 @@ class CsvParser(Stage):
         self.begun = False
         self.guessed = False
         self.held: list[Cut] = []  # until undecided columns have shown a value
-        self.readers: dict[tuple[bool, bool], Any] = {}
+        self.readers: dict[tuple[str, bool], Any] = {}
 
     def feed(self, cut: Cut) -> Iterable[Block]:
         """Parse one block; rows before a malformed one come out before the error."""
@@ -77,7 +77,7 @@ class CsvParser(Stage):
         if not cut.data:
             return
         if self.schema.known().undecided:
-            cut = _merged([*self.held, cut])
+            cut = merged([*self.held, cut])
             self.held = [] if self._decide(cut) else [cut]
             if self.held:
                 return
@@ -119,16 +119,17 @@ class CsvParser(Stage):
         if not self.form.has_header:
             return [f"column_{index}" for index in range(len(names))]
         names = [name or f"column_{index}" for index, name in enumerate(names)]
+        seen: set[str] = set()
         for index, name in enumerate(names):
-            if name not in names[:index] and _is_text(name):
-                continue
-            problem = f"{name!r} again" if _is_text(name) else "binary data"
-            raise self._error(
-                f"expected a header with a name of its own for each column, received {problem}. "
-                "Pass column_names=[...], or has_header=False if the file has no header.",
-                first.line,
-                index + 1,
-            )
+            self._check_text(name, first.line, index + 1)
+            if name in seen:
+                raise self._error(
+                    f"expected a header with a name of its own for each column, received {name!r} again. "
+                    "Pass column_names=[...], or has_header=False if the file has no header.",
+                    first.line,
+                    index + 1,
+                )
+            seen.add(name)
         return names
 
     def _decide(self, cut: Cut, last: bool = False) -> bool:
@@ -162,6 +163,7 @@ class CsvParser(Stage):
 
         failure = None
         try:
+            self._refuse_oddities(cut)
             block = self._parse(cut)
         except (pa.ArrowException, Suspicious) as reason:
             cut, failure = self._repaired(cut)
@@ -177,37 +179,59 @@ class CsvParser(Stage):
 
     # The fast way
 
+    def _refuse_oddities(self, cut: Cut) -> None:
+        """Leave to the slow way what pyarrow takes but which is no text or no number here.
+
+        Raises:
+            Suspicious: If there is any.
+            ArrowException: If a number is hexadecimal, which pyarrow takes as an integer but never as a float.
+        """
+        text = cut.data
+        if cut.open or b"\0" in text:
+            raise Suspicious
+        if b"(" in text and has_pair(text, b"n(") and b"nan(" in text.lower():
+            raise Suspicious
+        if (b"x" in text or b"X" in text) and has_pair(text, b"0x"):
+            self.schema.narrow = False
+            if any(column.kind == "int" for column in self.schema.known().columns):
+                self._read(cut, "integers as floats")
+
     def _parse(self, cut: Cut) -> Block:
         import pyarrow as pa
 
-        if cut.open or b"\0" in cut.data:
-            raise Suspicious
         if not cut.data:
             return Columns((), 0)
         if self.schema.narrow:
             try:
-                return self._parsed(cut)
+                return self._parsed(cut, "numbers as integers")
             except pa.ArrowInvalid:
                 self.schema.narrow = False
-        return self._parsed(cut)
+        return self._parsed(cut, "numbers as floats")
 
-    def _parsed(self, cut: Cut) -> Block:
+    def _parsed(self, cut: Cut, way: str) -> Block:
+        batches = self._read(cut, way).to_batches()
+        return self.maker.block(batches[0]) if batches else Columns((), 0)
+
+    def _read(self, cut: Cut, way: str) -> Any:
         import pyarrow as pa
         from pyarrow import csv
 
-        key = (self.schema.narrow, cut.quoted)
+        key = (way, cut.quoted)
         if key not in self.readers:
             self.readers[key] = self._options(*key)
-        read, parse, convert = self.readers[key]
-        batches = csv.read_csv(pa.py_buffer(cut.data), read, parse, convert).to_batches()
-        return self.maker.block(batches[0]) if batches else Columns((), 0)
+        return csv.read_csv(pa.py_buffer(cut.data), *self.readers[key])
 
-    def _options(self, narrow: bool, quoted: bool) -> tuple[Any, Any, Any]:
+    def _options(self, way: str, quoted: bool) -> tuple[Any, Any, Any]:
+        import pyarrow as pa
         from pyarrow import csv
 
-        layout = self.schema.known()
+        layout, narrow = self.schema.known(), way == "numbers as integers"
         names = [str(index) for index in range(layout.width)]
-        types = {names[column.index]: _type(column, narrow) for column in layout.columns}
+        read_as = _narrow_type if narrow else text_type
+        types = {names[column.index]: read_as(column) for column in layout.columns}
+        if way == "integers as floats":
+            whole = [column for column in layout.columns if column.kind == "int"]
+            types = {names[column.index]: pa.float64() for column in whole}
         read = csv.ReadOptions(use_threads=False, block_size=PYARROW_BLOCK, column_names=names)
         parse = csv.ParseOptions(delimiter=self.form.delimiter.decode(), quote_char='"' if quoted else False)
         convert = csv.ConvertOptions(
@@ -250,14 +274,33 @@ class CsvParser(Stage):
         cleaned = [""] * width
         for column in layout.columns:
             text = record.fields[column.index]
+            self._check_text(text, record.line, column.name)
             try:
-                if not _is_text(text):
-                    raise ValueError("expected text, received bytes that are not UTF-8 text")
                 cleaned[column.index] = clean(column, text)
             except ValueError as error:
-                raise self._error(f"{error}.{_way_out(column, text)}", record.line, column.name) from None
+                raise self._error(
+                    f"{error}.{self._way_out(column, record)}", record.line, column.name
+                ) from None
         quoted = [b'"%s"' % text.encode().replace(b'"', b'""') for text in cleaned]
         return self.form.delimiter.join(quoted) + b"\n"
+
+    def _way_out(self, column: Column, record: Record) -> str:
+        if column.kind != "number" or column.config.kind or not record.fields[column.index].strip():
+            return ""
+        if several := other_delimiter(*record.fields):
+            return several
+        first = record.line == 1 and not self.form.has_header
+        return " If line 1 holds the names of the columns, pass has_header=True." * first + (
+            f' If the column holds text, say so: column_configs={{{column.name!r}: {{"dtype": "category"}}}}'
+            ' or "string".'
+        )
+
+    def _check_text(self, text: str, line: int, column: str | int) -> None:
+        """Refuse NUL characters, and surrogates, which stand for bytes that are not UTF-8."""
+        if "\0" in text or not is_text(text):
+            received = "a NUL character" if "\0" in text else "bytes that are not UTF-8 text"
+            problem = f"expected text, received {received}. Pass encoding=... if the file has another."
+            raise self._error(problem, line, column)
 
     def _name(self, index: int) -> str | int:
         names = self.table.names or []
@@ -267,41 +310,15 @@ class CsvParser(Stage):
         return ParseError(self.source, problem, line=line, column=column)
 
 
-def _type(column: Column, narrow: bool) -> Any:
-    """The Arrow type that a column is read as."""
+def _narrow_type(column: Column) -> Any:
+    """The Arrow type that a column is read as while numbers look like integers."""
     import pyarrow as pa
 
-    if column.kind == "number":
-        if narrow:
-            return pa.int32() if column.dtype.itemsize <= np.float32().itemsize else pa.int64()
-        return pa.float64() if column.dtype.itemsize > np.float32().itemsize else pa.float32()
-    if column.kind == "int":
-        return whole_type(column)
-    return pa.bool_() if column.kind == "bool" else pa.string()
-
-
-def _way_out(column: Column, text: str) -> str:
-    if column.kind == "number" and column.config.kind is None and text.strip():
-        return (
-            f' If the column holds text, say so: column_configs={{{column.name!r}: {{"dtype": "category"}}}}'
-            ' or "string".'
-        )
-    return ""
+    if column.kind != "number":
+        return text_type(column)
+    return pa.int32() if column.dtype.itemsize <= np.float32().itemsize else pa.int64()
 
 
 def _is_blank(record: Record) -> bool:
     """True for a line of spaces."""
     return len(record.fields) == 1 and not record.unclosed and not record.fields[0].strip()
-
-
-def _is_text(text: str) -> bool:
-    """False if there are NUL characters in it, or surrogates, which stand for bytes that are not UTF-8."""
-    plain = "\0" not in text
-    return plain and (text.isascii() or not any("\ud800" <= character <= "\udfff" for character in text))
-
-
-def _merged(cuts: list[Cut]) -> Cut:
-    if len(cuts) == 1:
-        return cuts[0]
-    data = b"".join(cut.data for cut in cuts)
-    return Cut(data, cuts[0].line, any(cut.quoted for cut in cuts), cuts[-1].open)

@@ -22,7 +22,17 @@ if TYPE_CHECKING:
 
     from aseq.data._stages import Pass
 
-__all__ = ["Cut", "Recode", "Record", "RecordCutter", "Squeeze", "count_lines", "records"]
+__all__ = [
+    "Cut",
+    "Recode",
+    "Record",
+    "RecordCutter",
+    "Squeeze",
+    "count_lines",
+    "has_pair",
+    "merged",
+    "records",
+]
 
 QUOTE, NEWLINE = b'"\n'
 LARGEST_CUT = 2 << 20
@@ -62,8 +72,16 @@ class Record(NamedTuple):
     unclosed: bool
 
 
+def merged(cuts: list[Cut]) -> Cut:
+    """Blocks that follow each other as one."""
+    if len(cuts) == 1:
+        return cuts[0]
+    data = b"".join(cut.data for cut in cuts)
+    return Cut(data, cuts[0].line, any(cut.quoted for cut in cuts), cuts[-1].open)
+
+
 def count_lines(data: bytes) -> int:
-    r"""The number of line ends: of \n and \r\n, or of \r in text that knows no \n.
+    r"""The number of line ends: \n, \r\n, and \r alone, which ends a record as well.
 
     Examples:
         >>> count_lines(b"a\r\nb\nc"), count_lines(b"a\rb\r")
@@ -72,7 +90,20 @@ def count_lines(data: bytes) -> int:
     text = np.frombuffer(data, np.uint8)
     parts = range(0, len(text), CACHED)
     newlines = sum(int(np.count_nonzero(text[at : at + CACHED] == NEWLINE)) for at in parts)
-    return newlines or data.count(b"\r")
+    returns = data.count(b"\r")
+    return newlines + (returns - data.count(b"\r\n") if returns else 0)
+
+
+def has_pair(data: bytes, pair: bytes) -> bool:
+    """Whether two characters, letters in any case, stand beside each other; rarely true if they do not.
+
+    Examples:
+        >>> has_pair(b"10,0X10", b"0x"), has_pair(b"10,x0", b"0x")
+        (True, False)
+    """
+    text = np.frombuffer(data, np.uint8)
+    parts = (text[at : at + CACHED + 1] | 32 for at in range(0, len(text), CACHED))
+    return any(bool(((part[:-1] == pair[0]) & (part[1:] == pair[1])).any()) for part in parts)
 
 
 class Recode(Stage):
@@ -161,8 +192,12 @@ class RecordCutter(Stage):
             self._keep(piece)
             return
         data = b"".join((*self.carry, memoryview(piece)[:end])) if self.carry else piece[:end]
-        yield Cut(data, self.line, self.quoted and b'"' in data)
-        self.line += count_lines(data)
+        short = self._up_to_a_long_record(data)
+        if short:
+            yield Cut(data[:short], self.line, self.quoted and b'"' in data)
+            self.line += count_lines(data[:short]) if self.quoting else data.count(b"\n", 0, short)
+        if short < len(data):
+            raise self._too_long()
         self.carry, self.carried = [], 0
         rest = piece[end:]
         self.quoted = self.quoting and b'"' in rest
@@ -174,13 +209,28 @@ class RecordCutter(Stage):
         self.carry.append(piece)
         self.carried += len(piece)
         if self.carried > self.max_record_bytes:
-            raise ParseError(
-                self.name,
-                f"expected records of at most {self.max_record_bytes} bytes, received a longer one"
-                + (" with a quote that is not closed" if self.open else "")
-                + f". Look for {'a stray quote or for ' * self.quoting}binary data, or raise max_record_bytes.",
-                line=self.line,
-            )
+            raise self._too_long()
+
+    def _up_to_a_long_record(self, data: bytes) -> int:
+        """Where the first record begins that is too long; the end of the data if none is."""
+        if len(data) <= self.max_record_bytes:
+            return len(data)
+        end = 0
+        if self.quoted:
+            data = _quoted_field(self.delimiters).sub(_without_newlines, data)
+        for line in data.split(b"\n"):
+            if len(line) > self.max_record_bytes:
+                return end
+            end += len(line) + 1
+        return len(data)
+
+    def _too_long(self) -> ParseError:
+        return ParseError(
+            self.name,
+            f"expected records of at most {self.max_record_bytes} bytes, received a longer one. "
+            f"Look for {'a stray quote or for ' * self.quoting}binary data, or raise max_record_bytes.",
+            line=self.line,
+        )
 
     def _last_end(self, piece: bytes) -> int:
         """Index after the last record end in `piece`, 0 if there is none; notes whether a quote is open."""
@@ -213,6 +263,10 @@ class RecordCutter(Stage):
 @functools.lru_cache(maxsize=16)
 def _quoted_field(delimiters: bytes) -> re.Pattern[bytes]:
     return re.compile(rb'(?:\A|[%s\r\n])"(?:[^"]++|"")*+("?)' % re.escape(delimiters))
+
+
+def _without_newlines(match: re.Match[bytes]) -> bytes:
+    return match[0][:1] + match[0][1:].replace(b"\n", b" ")
 
 
 def _scan(data: bytes, delimiters: bytes) -> tuple[int, bool]:
@@ -287,7 +341,9 @@ def _squeezed(match: re.Match[bytes]) -> bytes:
         return text
     before = match.string[match.start() - 1 : match.start()] if match.start() else b"\n"
     after = match.string[match.end() : match.end() + 1] or b"\n"
-    return b"" if before == b"\n" or after in b"\r\n" else b" "
+    if (before, after) == (b"\r", b"\n"):
+        return b"\r"  # an empty line, not one line end with the other
+    return b"" if before in b"\r\n" or after in b"\r\n" else b" "
 
 
 def check_encoding(where: str, encoding: Any) -> str:

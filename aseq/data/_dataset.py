@@ -121,7 +121,7 @@ class Dataset(Recipe):
 
     def take(self, n: int) -> Dataset:
         """Keep the first n elements and read no further."""
-        n = whole_number("take", "n", n, 0)
+        n = whole_number("take", "n", n, 0, "All of them are there without take().")
         length = None if self._length is None else min(n, self._length)
         return self._then(Step(Take, (n,)), length if n else 0, endless=False)
 
@@ -155,7 +155,7 @@ class Dataset(Recipe):
     def repeat(self, n: int | None = None) -> Dataset:
         """Read the dataset n times, or without end; each time counts as an epoch for shuffles before it."""
         if n is not None:
-            n = whole_number("repeat", "n", n, 0)
+            n = whole_number("repeat", "n", n, 0, "Leave it out to repeat without end.")
         times = math.inf if n is None else n
         if not times or self._length == 0:
             length: float | None = 0
@@ -167,7 +167,7 @@ class Dataset(Recipe):
     def concatenate(self, *others: Dataset) -> Dataset:
         """Read other datasets after this one."""
         datasets = _datasets("concatenate", (self, *others))
-        origin = ConcatenateOrigin(datasets)
+        origin = ConcatenateOrigin(tuple([part for dataset in datasets for part in _in_a_row(dataset)]))
         return Dataset(origin, length=_total(datasets), endless=_any_endless(datasets), parents=datasets)
 
     def zip(self, *others: Dataset) -> Dataset:
@@ -182,7 +182,8 @@ class Dataset(Recipe):
                 first pass is through, never half written. None keeps them in memory.
 
         Shuffles before the cache are frozen: put `shuffle` after it. Arrays that are kept cannot be written
-        to. A file is found by its name alone: delete it when the data or the steps before it change.
+        to. A file is found by its name alone: delete it when the data or the steps before it change, which is
+        noticed only where the number of elements is known and another.
 
         Raises:
             DataError: While reading: elements do not fit into an Arrow file.
@@ -243,7 +244,7 @@ def zip_datasets(datasets: Any) -> Dataset:
     return Dataset(ZipOrigin(checked, keys), length=length, endless=endless, parents=checked)
 
 
-def interleave(datasets: tuple[Dataset, ...] | list[Dataset], block_length: int = 1) -> Dataset:
+def interleave(datasets: Any, block_length: int = 1) -> Dataset:
     """Read several datasets in turns of `block_length` elements; one that ends drops out.
 
     Raises:
@@ -256,6 +257,11 @@ def interleave(datasets: tuple[Dataset, ...] | list[Dataset], block_length: int 
         >>> asyncio.run(turns.map(int).to_list())
         [1, 10, 2, 3]
     """
+    if not isinstance(datasets, tuple | list) or not datasets:
+        raise ConfigError(
+            f"interleave: expected a tuple or list of datasets, received {datasets!r}. "
+            "Write data.interleave((a, b))."
+        )
     checked = _datasets("interleave", datasets)
     count = whole_number("interleave", "block_length", block_length, 1)
     origin, endless = InterleaveOrigin(checked, count), _any_endless(checked)
@@ -270,6 +276,12 @@ def _datasets(where: str, values: Any) -> tuple[Dataset, ...]:
                 "data.array(...), data.generator(...) or data.from_async_iterable(...)."
             )
     return tuple(values)
+
+
+def _in_a_row(dataset: Dataset) -> tuple[Dataset, ...]:
+    """The parts of a concatenation, so that adding one dataset after the other nests nothing; else the dataset."""
+    joined = isinstance(dataset._origin, ConcatenateOrigin) and not dataset._steps
+    return dataset._origin.datasets if joined else (dataset,)  # type: ignore[attr-defined]
 
 
 def _lengths(datasets: tuple[Dataset, ...]) -> list[float] | None:

@@ -18,7 +18,8 @@ if TYPE_CHECKING:
 
 __all__ = ["as_sources", "expand", "is_pattern"]
 
-SCHEME = re.compile(r"([A-Za-z][A-Za-z0-9+.-]+)://")  # at least two letters: C:\data is a path
+# At least two letters: C:\data is a path. fsspec puts schemes behind one another: "simplecache::s3://".
+SCHEME = re.compile(r"((?:\w+::)*[A-Za-z][A-Za-z0-9+.-]+)://")
 
 
 def as_sources(source: SourceLike) -> list[Source]:
@@ -81,7 +82,7 @@ def is_pattern(source: Source) -> bool:
 
 def _from_text(text: str) -> Source:
     scheme = SCHEME.match(text)
-    if scheme is None:
+    if scheme is None or scheme[1].lower() == "file":
         return FileSource(text)
     if scheme[1].lower() in ("http", "https"):
         return WebSource(text)

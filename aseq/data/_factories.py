@@ -63,6 +63,7 @@ def array(x: Any, y: Any = None, sample_weight: Any = None) -> Dataset:
 
     Args:
         x: An array, or anything `np.asarray` takes, or a tuple or dict of such; the first axis counts rows.
+            Elements are views of it that cannot be written to.
         y: Labels of the same length; elements are then pairs `(x, y)`.
         sample_weight: Weights of the same length; elements are then triples.
 
@@ -74,6 +75,8 @@ def array(x: Any, y: Any = None, sample_weight: Any = None) -> Dataset:
         >>> asyncio.run(array([[1.0], [2.0]], [0, 1]).to_list())
         [(array([1.]), np.int64(0)), (array([2.]), np.int64(1))]
     """
+    if x is None:
+        raise DataError("array: expected arrays, received None. Labels alone are an x as well.")
     if y is None and sample_weight is not None:
         raise ConfigError("array: expected y beside sample_weight, received None. Weights belong to labels.")
     parts = tuple(part for part in (x, y, sample_weight) if part is not None)
@@ -94,13 +97,19 @@ def array(x: Any, y: Any = None, sample_weight: Any = None) -> Dataset:
 
 
 def _as_array(rows: Any) -> np.ndarray:
+    if isinstance(rows, np.ma.MaskedArray):
+        raise DataError(
+            "array: expected arrays, received a masked one. Choose what stands for the rest: x.filled(0)."
+        )
     try:
-        return np.asarray(rows)
+        array = np.asarray(rows).view()
     except ValueError as error:
         raise DataError(
             "array: expected rows of one shape, received rows that differ. "
             "Pad them, or stream them with data.from_iterable()."
         ) from error
+    array.flags.writeable = False  # what a function did to it in place would last into the next pass
+    return array
 
 
 def generator(make_iterator: Callable[[], Any]) -> Dataset:

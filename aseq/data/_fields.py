@@ -3,8 +3,9 @@
 from __future__ import annotations
 
 import datetime
+import decimal
 import math
-from typing import TYPE_CHECKING
+from typing import TYPE_CHECKING, Any
 
 import numpy as np
 
@@ -13,7 +14,17 @@ if TYPE_CHECKING:
 
     from aseq.data._columns import Column
 
-__all__ = ["FALSE", "TRUE", "check_range", "clean", "days", "is_number"]
+__all__ = [
+    "FALSE",
+    "TRUE",
+    "check_range",
+    "clean",
+    "days",
+    "is_number",
+    "is_text",
+    "meaning",
+    "other_delimiter",
+]
 
 DAY = datetime.timedelta(days=1)
 EPOCH = datetime.datetime(1970, 1, 1)
@@ -32,6 +43,27 @@ def is_number(text: str) -> bool:
         return bool(_number(text.strip()))
     except ValueError:
         return False
+
+
+def is_text(text: str) -> bool:
+    r"""False if there are surrogates in it, which no encoding has.
+
+    Examples:
+        >>> is_text("a\u20ac"), is_text("\ud83d")
+        (True, False)
+    """
+    return text.isascii() or not any("\ud800" <= character <= "\udfff" for character in text)
+
+
+def other_delimiter(*fields: str) -> str:
+    """The way out where a record of one field looks like several, between delimiters that were not expected.
+
+    Examples:
+        >>> other_delimiter("length;width"), other_delimiter("a", "b;c")
+        (" Is it several? Pass delimiter=';'.", '')
+    """
+    found = next((sign for sign in ";\t|," if sign in fields[0]), None) if len(fields) == 1 else None
+    return "" if found is None else f" Is it several? Pass delimiter={found!r}."
 
 
 def clean(column: Column, text: str) -> str:
@@ -56,6 +88,29 @@ def clean(column: Column, text: str) -> str:
     return CLEANERS[column.kind](column, value)
 
 
+def meaning(column: Column, text: str) -> Any:
+    """What a text means in its column: a float, an int, a bool, days or the text itself.
+
+    Raises:
+        ValueError: Saying what was expected and received.
+
+    Examples:
+        >>> from aseq.data._columns import Column, ColumnConfig
+        >>> meaning(Column("a", 0, "bool", np.dtype(bool), ColumnConfig()), "no")
+        False
+    """
+    if column.kind in ("string", "category"):
+        return clean(column, text) if text else text
+    if not text.strip():
+        raise ValueError(_wrong("a value", text))
+    cleaned = clean(column, text)
+    if column.kind == "date":
+        return days(column, cleaned)
+    if column.kind == "bool":
+        return cleaned == "1"
+    return int(cleaned) if column.kind == "int" else float(cleaned)
+
+
 def _number(text: str) -> str:
     if "_" in text or not text.isascii():
         raise ValueError(_wrong("a number", text))
@@ -75,11 +130,11 @@ def _clean_number(column: Column, text: str) -> str:
 
 def _clean_int(column: Column, text: str) -> str:
     try:
-        value = float(_number(text))
-        whole = int(text) if text.lstrip("+-").isdigit() else int(value)
-    except (ValueError, OverflowError):
+        exact = decimal.Decimal(_number(text))
+        whole = int(exact)
+    except (ValueError, ArithmeticError):
         raise ValueError(_wrong("an integer", text)) from None
-    if not value.is_integer():
+    if whole != exact:
         raise ValueError(_wrong("an integer", text))
     check_range(column, whole)
     return str(whole)
@@ -131,11 +186,11 @@ def days(column: Column, text: str) -> float:
             date = datetime.datetime.strptime(text, column.config.format)
         else:
             date = datetime.datetime.fromisoformat(text)
-    except ValueError:
+        if date.tzinfo is not None:
+            date = date.astimezone(datetime.UTC).replace(tzinfo=None)
+    except (ValueError, OverflowError):  # the latter if a zone leads out of the years 1 to 9999
         wanted = column.config.format or "ISO 8601"
         raise ValueError(_wrong(f"a date in the form {wanted}", text)) from None
-    if date.tzinfo is not None:
-        date = date.astimezone(datetime.UTC).replace(tzinfo=None)
     return (date - EPOCH) / DAY
 
 

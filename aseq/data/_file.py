@@ -14,7 +14,7 @@ from typing import TYPE_CHECKING, Any
 from aseq.data._chunk import fill_chunk
 from aseq.data._lanes import settle
 from aseq.data._source import CHUNK_SIZE
-from aseq.errors import ConfigError, SourceError, StreamConsumed
+from aseq.errors import ConfigError, SourceError, SourceTruncated, StreamConsumed
 
 if TYPE_CHECKING:
     from collections.abc import AsyncGenerator, AsyncIterator, Awaitable, Callable
@@ -33,7 +33,7 @@ class FileSource:
     pattern such as "data/*.csv" where a dataset is made of it: each file is then parsed with its own header.
 
     Args:
-        path: A path, or "-" for standard input.
+        path: A path, which may begin with "~", or as a file:// URL; or "-" for standard input.
 
     Raises:
         ConfigError: If `path` is not a path.
@@ -44,12 +44,7 @@ class FileSource:
     """
 
     def __init__(self, path: str | os.PathLike[str], *, _stdin: int = 0) -> None:
-        try:
-            self.path = os.fsdecode(path)
-        except TypeError:
-            raise ConfigError(f"FileSource: expected a path, received {path!r}.") from None
-        if not self.path or "\0" in self.path:
-            raise ConfigError(f"FileSource: expected a path, received {self.path!r}.")
+        self.path = _checked_path(path)
         self.name = "standard input" if self.path == STDIN else self.path
         self._stdin = _stdin
         self._consumed = False
@@ -63,6 +58,7 @@ class FileSource:
 
         Raises:
             SourceError: From the iterator: the file is missing or cannot be read.
+            SourceTruncated: From the iterator: the file became shorter while it was read.
             StreamConsumed: From the iterator: a pipe is read for the second time.
         """
         async with aclosing(self._chunks(statistics)) as chunks:
@@ -77,6 +73,8 @@ class FileSource:
                 while chunk := await read():
                     statistics.bytes += len(chunk)
                     yield chunk
+        except SourceError:  # which is an OSError as well
+            raise
         except OSError as error:
             raise SourceError(self.name, _explained(error)) from error
         finally:
@@ -87,16 +85,27 @@ class FileSource:
         from aiofiles import os as aio_os
 
         file: str | int = self._stdin if self.path == STDIN else self.path
-        mode = (await aio_os.stat(file, executor=executor)).st_mode
-        if _can_be_awaited(file, mode):
+        if file == 0 and sys.stdin is None:  # what has the number 0 now is not ours
+            raise SourceError(self.name, "expected it to be open, found it closed. Name a file.")
+        before = await aio_os.stat(file, executor=executor)
+        if _can_be_awaited(file, before.st_mode):
             self._refuse_second_pass()
             with _Pipe(file) as pipe:
                 yield partial(fill_chunk, pipe.read)
         else:
             if file == self._stdin:
                 self._refuse_second_pass()
-            async with _disk(file, executor) as read:
-                yield read
+            async with _disk(file, executor) as opened:
+                yield partial(opened.read, CHUNK_SIZE)
+                self._refuse_shrunken(before, await aio_os.stat(opened.fileno(), executor=executor))
+
+    def _refuse_shrunken(self, before: os.stat_result, after: os.stat_result) -> None:
+        if after.st_size < before.st_size:
+            raise SourceTruncated(
+                self.name,
+                f"expected {before.st_size} bytes, but while they were read the file was cut to {after.st_size}. "
+                "Its rows would mix: read it again when it has been written.",
+            )
 
     def _refuse_second_pass(self) -> None:
         if self._consumed:
@@ -107,17 +116,37 @@ class FileSource:
         self._consumed = True
 
 
+def _checked_path(path: Any) -> str:
+    try:
+        name = os.fsdecode(path)
+        sound = bool(os.fsencode(name)) and "\0" not in name
+    except (TypeError, UnicodeError):  # no path, or letters that no file name has
+        sound = False
+    if not sound:
+        raise ConfigError(f"FileSource: expected a path, received {path!r}.")
+    scheme, mark, rest = name.partition("://")
+    if not mark:
+        return os.path.expanduser(name)
+    rest = rest.removeprefix("localhost")
+    if scheme.lower() != "file" or not rest.startswith("/") or "%00" in rest:
+        raise ConfigError(
+            f"FileSource: expected a path or a file:// URL of this machine, received {name!r}. "
+            "data.csv takes other URLs."
+        )
+    from urllib.request import url2pathname  # which brings http and email along
+
+    return url2pathname(rest)
+
+
 @asynccontextmanager
-async def _disk(
-    file: str | int, executor: ThreadPoolExecutor
-) -> AsyncIterator[Callable[[], Awaitable[bytes]]]:
+async def _disk(file: str | int, executor: ThreadPoolExecutor) -> AsyncIterator[Any]:
     import aiofiles
 
     opening = asyncio.ensure_future(
         aiofiles.open(file, "rb", buffering=0, closefd=isinstance(file, str), executor=executor)
     )
     try:
-        yield partial((await asyncio.shield(opening)).read, CHUNK_SIZE)
+        yield await asyncio.shield(opening)
     finally:
         await settle(_close(opening))
 

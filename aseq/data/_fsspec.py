@@ -2,7 +2,7 @@
 
 from __future__ import annotations
 
-from contextlib import aclosing, asynccontextmanager
+from contextlib import aclosing, asynccontextmanager, contextmanager
 from typing import TYPE_CHECKING, Any
 
 from aseq.compute import Lane
@@ -11,7 +11,7 @@ from aseq.data._source import CHUNK_SIZE
 from aseq.errors import ConfigError, SourceError
 
 if TYPE_CHECKING:
-    from collections.abc import AsyncGenerator, AsyncIterator
+    from collections.abc import AsyncGenerator, AsyncIterator, Iterator
 
     from aseq.data._statistics import Statistics
 
@@ -56,9 +56,10 @@ class FsspecSource:
 
     def matches(self) -> list[FsspecSource]:
         """Return a source for each file that the pattern `url` matches, sorted. Call it in a thread."""
-        system, path = self.system()
-        found = sorted(system.glob(path))
-        return [FsspecSource(system.unstrip_protocol(name), **self.storage_options) for name in found]
+        with self.named_errors("expected files that can be listed"):
+            system, path = self.system()
+            found = [system.unstrip_protocol(name) for name in sorted(system.glob(path))]
+        return [FsspecSource(url, **self.storage_options) for url in found]
 
     def system(self) -> tuple[Any, str]:
         """Return the fsspec file system and the path within it."""
@@ -72,6 +73,17 @@ class FsspecSource:
                 "Install aseq[fsspec] and the driver: s3fs, gcsfs or adlfs."
             ) from error
         return system, path
+
+    @contextmanager
+    def named_errors(self, expected: str) -> Iterator[None]:
+        """Turn whatever a driver raises into a `SourceError`: most bring exceptions of their own."""
+        try:
+            yield
+        except ConfigError:
+            raise
+        except Exception as error:
+            problem = f"{expected}, received {type(error).__name__} ({error})."
+            raise SourceError(self.name, problem) from error
 
     async def _chunks(self, statistics: Statistics) -> AsyncGenerator[bytes, None]:
         file = _File(self)
@@ -91,14 +103,11 @@ class _File:
         self._file: Any = None
 
     def read(self) -> bytes:
-        try:
+        with self._source.named_errors("expected a file that can be read"):
             if self._file is None:
                 system, path = self._source.system()
                 self._file = system.open(path, "rb")
             return bytes(self._file.read(CHUNK_SIZE))
-        except OSError as error:
-            problem = f"expected a file that can be read, received {type(error).__name__} ({error})."
-            raise SourceError(self._source.name, problem) from error
 
     def close(self) -> None:
         if self._file is not None:

@@ -10,7 +10,7 @@ from aseq.compute import Lane
 if TYPE_CHECKING:
     from collections.abc import Collection, Coroutine
 
-__all__ = ["PARSE_LANE", "READ_LANE", "finish", "settle"]
+__all__ = ["PARSE_LANE", "READ_LANE", "finish", "settle", "stop"]
 
 PARSE_LANE = Lane("parse", 4, computes=True, fills_core=True)
 """Where stages run. Parsing holds a core, so few at once are enough."""
@@ -24,6 +24,14 @@ async def settle(work: Coroutine[Any, Any, Any]) -> None:
     task = asyncio.ensure_future(work)
     await finish([task])
     task.result()
+
+
+async def stop(tasks: Collection[asyncio.Task[Any]]) -> None:
+    """Cancel tasks, unless somebody has (a second cancel would break off what they do at their end), and finish."""
+    for task in tasks:
+        if not task.cancelling():
+            task.cancel()
+    await finish(tasks)
 
 
 async def finish(tasks: Collection[asyncio.Task[Any]]) -> None:

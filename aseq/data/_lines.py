@@ -2,6 +2,7 @@
 
 from __future__ import annotations
 
+import contextlib
 import dataclasses
 import json
 import math
@@ -12,15 +13,15 @@ import numpy as np
 from aseq.data._arguments import whole_number
 from aseq.data._block import Block, Columns, Items
 from aseq.data._csv import MAX_RECORD_BYTES, checked_compression
-from aseq.data._csv_text import Cut, Recode, RecordCutter, check_encoding
+from aseq.data._csv_text import Cut, Recode, RecordCutter, check_encoding, merged
 from aseq.data._dataset import Dataset
 from aseq.data._decompress import Decompress
-from aseq.data._fields import check_range
+from aseq.data._fields import check_range, clean, is_text
 from aseq.data._origins import ByteOrigin
 from aseq.data._rows import RowMaker, Suspicious
 from aseq.data._stages import Pass, Stage, Step
 from aseq.data._table import Schema, Table, read_files, row_options
-from aseq.data._typed import normalized
+from aseq.data._typed import normalized, text_type
 from aseq.errors import ParseError
 
 if TYPE_CHECKING:
@@ -34,6 +35,7 @@ if TYPE_CHECKING:
 __all__ = ["json_lines", "text_lines"]
 
 DECIDING_ROWS = 1_000
+NEWLINE, OPEN, CLOSE = b"\n{}"
 
 
 def text_lines(
@@ -80,6 +82,7 @@ def json_lines(
 
     Elements are as those of `csv`: dicts, or pairs of a float vector and labels. The first object names the
     columns; fields that later objects lack are missing values, fields that they have besides are left out.
+    A nested value in a column that is read is malformed: `configured_columns_only` leaves columns out.
 
     Args:
         source: As for `csv`.
@@ -172,48 +175,65 @@ class JsonParser(Stage):
         self.schema.narrow = False
         self.maker = RowMaker(table, self.schema, source)
         self.exposed = table.options.exposed
-        self.held: list[bytes] = []  # until undecided columns have shown a value
+        self.held: list[Cut] = []  # until undecided columns have shown a value
 
     def feed(self, cut: Cut) -> Iterable[Block]:
         """Parse one block; rows before a malformed one come out before the error."""
-        if self.schema.layout is None or self.schema.layout.undecided:
-            cut = Cut(b"".join([*self.held, cut.data]), cut.line - sum(map(_line_count, self.held)))
-            self.held = [] if self._decide(cut) else [cut.data]
+        if self.schema.layout is None:
+            cut = self._begin(cut)
+        if not cut.data:
+            return
+        if self.schema.known().undecided:
+            cut = merged([*self.held, cut])
+            self.held = [] if self._decide(cut) else [cut]
             if self.held:
                 return
         yield from self._rows(cut)
 
     def flush(self) -> Iterable[Block]:
         """Parse what was held back."""
-        for data in self.held:
-            cut = Cut(data, 1)
-            if self._decide(cut, last=True):
-                yield from self._rows(cut)
+        for cut in self.held:
+            self._decide(cut, last=True)
+            yield from self._rows(cut)
         self.held = []
 
-    def _decide(self, cut: Cut, last: bool = False) -> bool:
-        """Learn columns from the first record and kinds from first values; True if nothing is left open."""
-        for count, (_, line) in enumerate(_numbered(cut), 1):
+    def _begin(self, cut: Cut) -> Cut:
+        """Learn the columns from the first object, and leave out what is before it."""
+        lines = cut.data.split(b"\n")
+        for place, line in enumerate(lines):
+            if not line.strip():
+                continue
             try:
-                record = json.loads(line)
-            except ValueError:
-                record = None
-            if isinstance(record, dict):
-                if self.schema.layout is None:
-                    self.table.begin(self.schema, self.source, list(record))
-                for column in self.schema.known().undecided:
+                names = list(self._object(cut.line + place, line))
+                if not names or not all(map(is_text, names)):
+                    problem = "expected the first object to name the columns, received one without names."
+                    raise ParseError(self.source, problem, line=cut.line + place)
+            except ParseError as error:
+                if self.table.options.on_error == "raise":
+                    raise
+                self._leave_out(error)
+            else:
+                self.table.begin(self.schema, self.source, names)
+                return Cut(b"\n".join(lines[place:]), cut.line + place)
+        return cut._replace(data=b"")
+
+    def _decide(self, cut: Cut, last: bool = False) -> bool:
+        """Settle the kinds of columns by their first values; True if none is left open."""
+        layout = self.schema.known()
+        for count, (number, line) in enumerate(_numbered(cut), 1):
+            with contextlib.suppress(ParseError):
+                record = self._object(number, line)
+                for column in layout.undecided:
                     value = record.get(column.name)
-                    if value is not None:
+                    if isinstance(value, str | bool | int | float):
                         column.decide(_kind(value))
             last = last or count == DECIDING_ROWS
-            if last or (self.schema.layout is not None and not self.schema.layout.undecided):
+            if last or not layout.undecided:
                 break
-        if last and self.schema.layout is None:
-            self.table.begin(self.schema, self.source, [])
         if last:
-            for column in self.schema.known().undecided:
+            for column in layout.undecided:
                 column.decide("number")
-        return self.schema.layout is not None and not self.schema.layout.undecided
+        return not layout.undecided
 
     def _rows(self, cut: Cut) -> Iterator[Block]:
         import pyarrow as pa
@@ -239,15 +259,15 @@ class JsonParser(Stage):
 
         if not data.strip():
             return Columns((), 0)
-        layout = self.schema.known()
-        types = [(column.name, _declared(column)) for column in layout.columns]
+        layout, objects = self.schema.known(), _count_objects(data)
+        schema = pa.schema([(column.name, text_type(column)) for column in layout.columns])
         table = arrow_json.read_json(
             pa.BufferReader(data),
             arrow_json.ReadOptions(use_threads=False, block_size=len(data) + 1),
-            arrow_json.ParseOptions(
-                explicit_schema=pa.schema([each for each in types if each[1] is not None])
-            ),
+            arrow_json.ParseOptions(explicit_schema=schema, unexpected_field_behavior="ignore"),
         )
+        if table.num_rows != objects:
+            raise Suspicious
         batches = table.combine_chunks().to_batches()
         return self.maker.block(normalized(batches[0], layout)) if batches else Columns((), 0)
 
@@ -262,19 +282,27 @@ class JsonParser(Stage):
             except ParseError as error:
                 if on_error == "raise":
                     return b"".join(kept), error
-                self.statistics.bad_rows += 1
-                if on_error != "skip":
-                    on_error(error)
+                self._leave_out(error)
         return b"".join(kept), None
 
-    def _cleaned(self, number: int, line: bytes) -> bytes:
+    def _leave_out(self, error: ParseError) -> None:
+        self.statistics.bad_rows += 1
+        if callable(self.table.options.on_error):
+            self.table.options.on_error(error)
+
+    def _object(self, number: int, line: bytes) -> dict[str, Any]:
         try:
-            record = json.loads(line)
+            record = json.loads(line.decode())
         except (ValueError, RecursionError) as error:
-            raise ParseError(self.source, f"expected a JSON object, received {error}.", line=number) from None
-        if not isinstance(record, dict):
-            problem = f"expected a JSON object, received {type(record).__name__}."
-            raise ParseError(self.source, problem, line=number)
+            received = f"what is none ({error})"
+        else:
+            if isinstance(record, dict):
+                return record
+            received = type(record).__name__
+        raise ParseError(self.source, f"expected a JSON object, received {received}.", line=number)
+
+    def _cleaned(self, number: int, line: bytes) -> bytes:
+        record = self._object(number, line)
         cleaned = {}
         for column in self.schema.known().columns:
             try:
@@ -284,17 +312,29 @@ class JsonParser(Stage):
         return json.dumps(cleaned).encode() + b"\n"
 
 
-def _declared(column: Column) -> Any:
-    """The Arrow type that a column has to be read as; None if it is plain to see in the file."""
-    import pyarrow as pa
+def _count_objects(data: bytes) -> int:
+    """The lines that hold an object; pyarrow takes several on one line, or one on several, and crashes on "null".
 
-    if column.kind in ("string", "category", "date"):
-        return pa.string()
-    return pa.uint64() if column.dtype == np.uint64 else None
-
-
-def _line_count(data: bytes) -> int:
-    return data.count(b"\n")
+    Raises:
+        Suspicious: If a line holds something else, or bytes that are not UTF-8.
+    """
+    try:
+        data.decode()
+    except UnicodeDecodeError:
+        raise Suspicious from None
+    text = np.frombuffer(data.strip(), np.uint8)
+    ends = np.flatnonzero(text == NEWLINE)
+    if (
+        text[0] == OPEN
+        and text[-1] == CLOSE
+        and (text[ends - 1] == CLOSE).all()
+        and (text[ends + 1] == OPEN).all()
+    ):
+        return len(ends) + 1
+    lines = [line for line in map(bytes.strip, data.split(b"\n")) if line]
+    if not all(line[:1] == b"{" and line[-1:] == b"}" for line in lines):
+        raise Suspicious
+    return len(lines)
 
 
 def _kind(value: Any) -> str:
@@ -307,20 +347,38 @@ def _clean(column: Column, value: Any) -> Any:
     Raises:
         ValueError: If it is not of that kind.
     """
-    if value is None or (isinstance(value, float) and math.isnan(value)):
+    kind = str(column.kind)
+    if value is None or (kind != "number" and isinstance(value, float) and math.isnan(value)):
         if column.needs_value:
             raise ValueError("expected a value, received none. Give the column a default")
         return None
-    wanted = {"number": bool | int | float, "int": int | float, "bool": bool | int, "date": str}.get(
-        str(column.kind), str | int | float
-    )
-    whole = column.kind == "int" and isinstance(value, float) and not value.is_integer()
-    if not isinstance(value, wanted) or whole:
-        raise ValueError(f"expected a value of dtype {column.kind!r}, received {json.dumps(value)[:80]}")
-    convert = {"number": float, "int": int, "bool": bool}.get(str(column.kind), str)
-    cleaned = convert(value)
-    if column.kind == "int":
-        check_range(column, cleaned)
-    if column.kind == "category" and column.config.categories and cleaned not in column.config.categories:
-        raise ValueError(f"expected one of its categories, received {cleaned!r}")
-    return cleaned
+    _check_kind(kind, value)
+    if kind == "number":
+        return float(str(+value))  # by way of text, where what is beyond floats is infinite
+    if kind == "bool":
+        return bool(value)
+    if kind == "int":
+        check_range(column, int(value))
+        return int(value)
+    text = value if isinstance(value, str) else json.dumps(value)
+    if not is_text(text):
+        raise ValueError(f"expected text, received half of a surrogate pair in {json.dumps(text)[:80]}")
+    clean(column, text)
+    return text
+
+
+def _check_kind(kind: str, value: Any) -> None:
+    nested = isinstance(value, list | dict)
+    fits = {
+        "number": isinstance(value, bool | int | float),
+        "int": isinstance(value, int) or (isinstance(value, float) and value.is_integer()),
+        "bool": isinstance(value, int) and value in (0, 1),
+        "date": isinstance(value, str),
+    }
+    if not fits.get(kind, not nested):
+        way_out = (
+            ". Name the columns without such values in column_configs, with configured_columns_only=True"
+        )
+        raise ValueError(
+            f"expected a value of dtype {kind!r}, received {json.dumps(value)[:80]}" + way_out * nested
+        )

@@ -16,12 +16,16 @@ from collections.abc import (
     Iterable,
     Iterator,
 )
-from contextlib import aclosing
+from types import GeneratorType
 from typing import TYPE_CHECKING, Any, Protocol
 
+import numpy as np
+
 from aseq.data._block import Columns, Items, nbytes
-from aseq.data._compression import recognize
+from aseq.data._compression import LONGEST_MAGIC, recognize
+from aseq.data._iterator import has_ended
 from aseq.data._lanes import PARSE_LANE, READ_LANE, settle
+from aseq.data._owned import Owned
 from aseq.data._prefetch import read_ahead
 from aseq.errors import DataError, StreamConsumed
 
@@ -30,6 +34,7 @@ if TYPE_CHECKING:
     from aseq.data._block import Block
     from aseq.data._source import Source
     from aseq.data._stages import Pass
+    from aseq.data._statistics import Statistics
 
 __all__ = [
     "ArrayOrigin",
@@ -43,6 +48,9 @@ BLOCK_BYTES = 4 << 20
 COMPRESSED_BYTES = 256 << 10
 SLICE_SECONDS = 0.005
 LARGEST_PULL = 256
+NO_TENSORS = frozenset(
+    [bool, int, float, str, bytes, np.ndarray, np.float32, np.float64, np.int64, type(None)]
+)
 
 
 class Origin(Protocol):
@@ -87,13 +95,15 @@ class ByteOrigin:
 
     async def inputs(self, this_pass: Pass) -> AsyncGenerator[Iterable[bytes], None]:
         """Open the source and give its chunks."""
-        compression = self.compression
+        head, packed = b"", self.compression not in (None, "infer")
         chunks = self._chunks(this_pass)
-        async with aclosing(read_ahead(chunks, 1, lambda chunk: (0, len(chunk)))) as ahead:
+        async with Owned(read_ahead(chunks, 1, lambda chunk: (0, len(chunk)))) as ahead:
             async for chunk in ahead:
-                if compression == "infer":
-                    compression = recognize(chunk)
-                size = COMPRESSED_BYTES if compression else max(len(chunk), 1)
+                if self.compression == "infer" and len(head) < LONGEST_MAGIC:
+                    # A slow link may give one byte first.
+                    head += chunk[:LONGEST_MAGIC]
+                    packed = recognize(head) is not None
+                size = COMPRESSED_BYTES if packed else max(len(chunk), 1)
                 for start in range(0, len(chunk), size):
                     yield (chunk[start : start + size],)
 
@@ -137,14 +147,50 @@ class IterableOrigin:
 
     async def inputs(self, this_pass: Pass) -> AsyncGenerator[Iterable[Block], None]:
         """Give pulls from the iterator, small ones first."""
-        elements = await READ_LANE.run(_begin, self.make)
-        pull = _Pull(elements)
+        pull = _Pull(self.make, this_pass.statistics)
         try:
             while not pull.exhausted:
                 yield pull
                 pull.limit = min(2 * pull.limit, LARGEST_PULL)
         finally:
-            await settle(READ_LANE.run(_close, elements))
+            await settle(READ_LANE.run(pull.close))
+
+
+class _Pull:
+    """Some next elements of an iterator, pulled as it is walked: until a limit or a time slice is over.
+
+    The iterator is made in the first walk, so that whatever a cancel comes in between, it is known and closed.
+    """
+
+    def __init__(self, make: Callable[[], Iterable[Any]], statistics: Statistics) -> None:
+        self.make = make
+        self.statistics = statistics
+        self.elements: Iterator[Any] | None = None
+        self.limit = 1
+        self.exhausted = False
+
+    def __iter__(self) -> Iterator[Block]:
+        if self.elements is None:
+            self.elements = _begin(self.make)
+        deadline = time.perf_counter() + SLICE_SECONDS
+        for _ in range(self.limit):
+            try:
+                element = next(self.elements)
+            except StopIteration:
+                self.exhausted = True
+                return
+            is_block = isinstance(element, Columns)
+            self.statistics.rows += len(element) if is_block else 1
+            yield element if is_block else Items([without_tensors(element)])
+            if time.perf_counter() > deadline:
+                return
+
+    def close(self) -> None:
+        """Close the iterator, if it is there and can be closed; others end as they are let go of."""
+        elements, self.elements = self.elements, None
+        close = getattr(elements, "close", None)
+        if close is not None:
+            close()
 
 
 def _begin(make: Callable[[], Iterable[Any]]) -> Iterator[Any]:
@@ -154,34 +200,40 @@ def _begin(make: Callable[[], Iterable[Any]]) -> Iterator[Any]:
             f"generator: expected an iterable from make_iterator(), received {type(made).__name__}. "
             "Pass a generator function, or a function that returns an iterator."
         )
+    if isinstance(made, GeneratorType) and made.gi_frame is None:
+        raise _consumed("generator", "make_iterator()")
     return iter(made)
 
 
-def _close(elements: Iterator[Any]) -> None:
-    close = getattr(elements, "close", None)
-    if close is not None:
-        close()
+def _consumed(where: str, function: str) -> StreamConsumed:
+    return StreamConsumed(
+        f"{where}: expected a new iterator from {function} for each pass, received one that has ended and can be "
+        "read only once. Call the generator function in it, so that every pass has a generator of its own."
+    )
 
 
-class _Pull:
-    """Some next elements of an iterator, pulled as it is walked: until a limit or a time slice is over."""
+def without_tensors(element: Any) -> Any:
+    """An element with arrays in place of tensors, and tuples in place of lists with tensors in them."""
+    if not _has_tensor(element):
+        return element
+    if isinstance(element, dict):
+        return {key: without_tensors(part) for key, part in element.items()}
+    if isinstance(element, tuple | list):
+        return tuple([without_tensors(part) for part in element])
+    tensor = element.detach().cpu() if hasattr(element, "detach") else element
+    try:
+        return tensor.numpy()
+    except TypeError:  # NumPy has no bfloat16
+        return tensor.float().numpy()
 
-    def __init__(self, elements: Iterator[Any]) -> None:
-        self.elements = elements
-        self.limit = 1
-        self.exhausted = False
 
-    def __iter__(self) -> Iterator[Block]:
-        deadline = time.perf_counter() + SLICE_SECONDS
-        for _ in range(self.limit):
-            try:
-                element = next(self.elements)
-            except StopIteration:
-                self.exhausted = True
-                return
-            yield element if isinstance(element, Columns) else Items([element])
-            if time.perf_counter() > deadline:
-                return
+def _has_tensor(value: Any) -> bool:
+    if type(value) in NO_TENSORS:
+        return False
+    if not isinstance(value, dict | tuple | list):
+        return callable(getattr(value, "numpy", None))
+    parts = value.values() if isinstance(value, dict) else value
+    return not NO_TENSORS.issuperset(map(type, parts)) and any(map(_has_tensor, parts))
 
 
 class AsyncIterableOrigin:
@@ -196,14 +248,10 @@ class AsyncIterableOrigin:
 
     async def inputs(self, this_pass: Pass) -> AsyncGenerator[Iterable[Block], None]:
         """Give the elements one by one, as they come."""
-        elements = await self._begin()
-        try:
+        async with Owned(await self._begin()) as elements:
             async for element in elements:
-                yield [Items([element])]
-        finally:
-            close = getattr(elements, "aclose", None)
-            if close is not None:
-                await close()
+                this_pass.statistics.rows += 1
+                yield [Items([without_tensors(element)])]
 
     async def _begin(self) -> AsyncIterator[Any]:
         if not isinstance(self.source, AsyncIterable):
@@ -215,6 +263,8 @@ class AsyncIterableOrigin:
                     f"from_async_iterable: expected the function to return an async iterable, received "
                     f"{type(made).__name__}. Use data.generator() for synchronous iterators."
                 )
+            if has_ended(made):
+                raise _consumed("from_async_iterable", "the function")
             return aiter(made)
         elements = aiter(self.source)
         if elements is not self.source:

@@ -5,11 +5,11 @@ from __future__ import annotations
 import asyncio
 from collections import deque
 from collections.abc import AsyncGenerator, Callable
-from contextlib import aclosing
 from typing import TYPE_CHECKING, Any, Generic, TypeAlias, TypeVar
 
 from aseq.data._block import Block, nbytes
-from aseq.data._lanes import PARSE_LANE, finish
+from aseq.data._lanes import PARSE_LANE, stop
+from aseq.data._owned import Owned
 from aseq.data._statistics import Statistics
 
 if TYPE_CHECKING:
@@ -39,7 +39,7 @@ class PrefetchOrigin:
     async def inputs(self, this_pass: Pass) -> AsyncGenerator[list[Block], None]:
         """Give the groups that were read ahead."""
         groups = self.dataset.blocks(this_pass)
-        async with aclosing(read_ahead(groups, self.capacity, group_size, this_pass.statistics)) as ahead:
+        async with Owned(read_ahead(groups, self.capacity, group_size, this_pass.statistics)) as ahead:
             async for blocks in ahead:
                 yield blocks
 
@@ -64,15 +64,14 @@ async def read_ahead(
             yield item
         await task  # raises what ended the reading, if it was an error
     finally:
-        task.cancel()
         queue.clear()
-        await finish([task])
+        await stop([task])
 
 
 async def _fill(queue: _Queue[T], items: AsyncGenerator[T, None]) -> None:
     try:
-        async with aclosing(items):
-            async for item in items:
+        async with Owned(items) as owned:
+            async for item in owned:
                 await queue.put(item)
     finally:
         queue.end()

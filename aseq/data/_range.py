@@ -24,7 +24,9 @@ __all__ = ["Answer", "Head", "Transfer", "Version"]
 UNREADABLE_ENCODINGS = frozenset({"br", "compress", "deflate", "x-compress"})
 """Content-Encodings that nobody knows by the first bytes. Others are known so, or are mere words: "utf-8"."""
 
-CONTENT_RANGE = re.compile(r"bytes\s+(?:(\d{1,18})-(\d{1,18})|\*)/(\d{1,18}|\*)", re.IGNORECASE)
+CONTENT_RANGE = re.compile(r"bytes\s+(?:(\d{1,18})-(\d{1,18})|\*)/(\d{1,18}|\*)", re.IGNORECASE | re.ASCII)
+CONTENT_LENGTH = re.compile(r"[0-9]{1,18}")
+STRONG_ETAG = re.compile(r'"[\x21\x23-\x7e]*"')  # others cannot be sent back as they came
 
 
 class Answer(Enum):
@@ -48,6 +50,12 @@ class Head:
     status: int
     headers: Mapping[str, str]
     location: str = ""
+
+    @property
+    def length(self) -> int | None:
+        """The bytes of the body, if they are stated."""
+        stated = CONTENT_LENGTH.fullmatch(self.headers.get("content-length", ""))
+        return int(stated[0]) if stated and "transfer-encoding" not in self.headers else None
 
     def __str__(self) -> str:
         from http import HTTPStatus
@@ -86,10 +94,10 @@ class Version:
         """Read a version from a response's headers; `length` stands in where they do not tell."""
         headers = head.headers
         etag, modified = headers.get("etag"), headers.get("last-modified")
-        stated = headers.get("content-length", "")
-        if head.status != 206 and stated.isdigit() and "transfer-encoding" not in headers:
-            length = int(stated)
-        validator = etag if etag and etag.startswith('"') else _strong_date(modified, headers.get("date"))
+        if head.status != 206 and head.length is not None:
+            length = head.length
+        strong = etag is not None and STRONG_ETAG.fullmatch(etag) is not None
+        validator = etag if strong else _strong_date(modified, headers.get("date"))
         encoding = headers.get("content-encoding", None if head.status == 206 else "")
         return cls(etag, modified, validator, encoding, length, head.location)
 
@@ -245,6 +253,10 @@ class Transfer:
             return Answer.AGAIN
         if reason := self.version.difference(version):
             raise self._changed(reason)
+        if problem := _contradiction(int(found[1]), int(found[2]), version.length, head):
+            raise SourceError(
+                self.name, f"expected {problem}. The server does not keep the rules of Range requests."
+            )
         if self.length is None:
             self.version = replace(self.version, length=version.length)
         self._refuse_excess(self.length or 0)
@@ -280,6 +292,16 @@ class Transfer:
             f"the content changed while it was read, at {self}: {reason}. "
             "Its rows would mix: read it again from the start.",
         )
+
+
+def _contradiction(first: int, last: int, length: int | None, head: Head) -> str | None:
+    """Say what does not fit together in the headers of a part, or None: its bytes might be any then."""
+    received = f"received Content-Range {head.headers['content-range']!r}"
+    if last < first or (length is not None and last >= length):
+        return f"a range of bytes, {received}"
+    if head.length not in (None, last + 1 - first):
+        return f"{last + 1 - first} bytes, {received} and Content-Length {head.length}"
+    return None
 
 
 def _way_out(status: int) -> str:

@@ -5,19 +5,21 @@ from __future__ import annotations
 import asyncio
 import inspect
 import math
-from contextlib import aclosing, closing
+import time
+from contextlib import closing
 from typing import TYPE_CHECKING, Any, TypeVar
 
 from aseq.data._block import Columns, leaves
 from aseq.data._chain import Chain
 from aseq.data._iterator import DatasetIterator
 from aseq.data._lanes import PARSE_LANE
+from aseq.data._owned import Owned
 from aseq.data._stages import Pass, Step, spread
 from aseq.data._statistics import Statistics, StreamStatistics
 from aseq.errors import DataError, ParseError
 
 if TYPE_CHECKING:
-    from collections.abc import AsyncGenerator, Callable, Iterable
+    from collections.abc import AsyncGenerator, Callable, Iterable, Iterator
 
     from aseq.data._block import Block, Element
     from aseq.data._origins import Origin
@@ -27,6 +29,7 @@ __all__ = ["Recipe"]
 
 T = TypeVar("T")
 VALUES_AT_ONCE = 4096
+TURN_SECONDS = 0.002
 
 
 class Recipe:
@@ -80,28 +83,26 @@ class Recipe:
         Yields:
             Non-empty lists of elements.
         """
-        async with aclosing(self.blocks(self._begin(epoch))) as groups:
+        async with Owned(self.blocks(self._begin(epoch))) as groups:
+            turn = time.perf_counter()
             async for blocks in groups:
-                for block in blocks:
-                    if not isinstance(block, Columns):
-                        yield block.elements()
-                        continue
-                    rows = max(1, VALUES_AT_ONCE // max(1, sum(1 for _ in leaves(block.data))))
-                    for start in range(0, len(block), rows):
-                        yield block.slice(start, start + rows).elements()
-                        await asyncio.sleep(0)  # rows are many: let the loop breathe
+                for elements in _portions(blocks):
+                    yield elements
+                    if time.perf_counter() > turn + TURN_SECONDS:
+                        await asyncio.sleep(0)  # what lies in memory waits for nothing: let the loop breathe
+                        turn = time.perf_counter()
 
     async def blocks(self, this_pass: Pass) -> AsyncGenerator[list[Block], None]:
         """Start a pass at the level of blocks: how datasets read from each other."""
         with closing(Chain([step.build(this_pass) for step in self._steps])) as chain:
-            async with aclosing(self._through(chain, this_pass)) as groups:
+            async with Owned(self._through(chain, this_pass)) as groups:
                 async for blocks in groups:
                     yield blocks
 
     async def _through(self, chain: Chain, this_pass: Pass) -> AsyncGenerator[list[Block], None]:
         ready: list[Block] = []
         if not chain.is_done():
-            async with aclosing(self._origin.inputs(this_pass)) as inputs:
+            async with Owned(self._origin.inputs(this_pass)) as inputs:
                 async for blocks in inputs:
                     ready, error = await self._hop(chain, chain.feed, blocks)
                     if chain.is_done():
@@ -133,9 +134,13 @@ class Recipe:
         return Pass(epoch, statistics)
 
     def _family(self) -> Iterable[Recipe]:
-        yield self
-        for parent in self._parents:
-            yield from parent._family()
+        seen, waiting = set(), [self]
+        while waiting:
+            dataset = waiting.pop()
+            if id(dataset) not in seen:
+                seen.add(id(dataset))
+                yield dataset
+                waiting += dataset._parents[::-1]
 
     async def to_list(self) -> list[Element]:
         """Read all elements into a list.
@@ -149,7 +154,7 @@ class Recipe:
                 "or give repeat() a count."
             )
         elements: list[Element] = []
-        async with aclosing(self.groups()) as groups:
+        async with Owned(self.groups()) as groups:
             async for group in groups:
                 elements += group
         return elements
@@ -157,7 +162,7 @@ class Recipe:
     async def for_each(self, function: Callable[..., Any]) -> None:
         """Call `function` with every element, in the event loop; an awaitable that it returns is awaited."""
         call = spread(function)
-        async with aclosing(self.groups()) as groups:
+        async with Owned(self.groups()) as groups:
             async for group in groups:
                 for element in group:
                     result = call(element)
@@ -188,7 +193,7 @@ class Recipe:
 
     async def _read_names(self, table: Table) -> None:
         try:
-            async with aclosing(self.blocks(Pass(None, Statistics()))) as groups:
+            async with Owned(self.blocks(Pass(None, Statistics()))) as groups:
                 async for _ in groups:
                     break
         except ParseError:
@@ -211,3 +216,12 @@ class Recipe:
             f"{what}: expected a dataset that is read from a file with columns, received {self!r}. "
             "Ask the dataset that data.csv() returned."
         )
+
+
+def _portions(blocks: Iterable[Block]) -> Iterator[list[Element]]:
+    """The elements of blocks, not too many at a time."""
+    for block in blocks:
+        values = sum(1 for _ in leaves(block.data)) if isinstance(block, Columns) else 1
+        rows = max(1, VALUES_AT_ONCE // max(1, values))
+        for start in range(0, len(block), rows):
+            yield block.slice(start, start + rows).elements()

@@ -17,7 +17,7 @@ if TYPE_CHECKING:
 __all__ = ["RowMaker", "Suspicious"]
 
 MAX_CATEGORIES = 100_000
-DAY_IN_MICROSECONDS = 86_400e6
+UNITS_A_DAY = {"s": 86_400, "ms": 86_400e3, "us": 86_400e6, "ns": 86_400e9}
 
 
 class Suspicious(Exception):
@@ -50,6 +50,7 @@ class RowMaker:
         self.table = table
         self.schema = schema
         self.source = source
+        self.new: dict[str, dict[str, int]] = {}  # codes that hold if the whole block does
 
     def block(self, batch: Any) -> Columns:
         """Make a block of all rows of a batch.
@@ -57,6 +58,15 @@ class RowMaker:
         Raises:
             Suspicious: If a value is missing that is needed, or does not fit its column.
         """
+        self.new = {}
+        with np.errstate(over="ignore"):  # what is beyond a dtype is infinite, as to the parser
+            block = self._block(batch)
+        for name, texts in self.new.items():
+            for text in texts:
+                self.table.code(self.schema, name, text)
+        return block
+
+    def _block(self, batch: Any) -> Columns:
         layout = self.schema.known()
         if not layout.labels:
             pairs = zip(layout.columns, batch.columns, strict=True)
@@ -90,14 +100,13 @@ class RowMaker:
             return _days(column, array)
         if column.kind in ("string", "category", "date"):
             return self._texts(column, array)
-        default = column.config.default
         if column.kind == "number":
             values = np.array(array.to_numpy(zero_copy_only=False), column.dtype)
-            if missing and default is not None:
-                values[array.is_null().to_numpy(zero_copy_only=False)] = default
+            if missing and column.default is not None:
+                values[array.is_null().to_numpy(zero_copy_only=False)] = column.default
             return values
         if missing:
-            array = array.fill_null(bool(default) if column.kind == "bool" else int(default))
+            array = array.fill_null(column.default)
         values = array.to_numpy(zero_copy_only=False)
         if column.kind == "int" and column.dtype.kind in "iu" and len(values):
             limits = np.iinfo(column.dtype)
@@ -121,9 +130,11 @@ class RowMaker:
         if not text or (column.kind == "date" and not text.strip()):
             if column.needs_value:
                 raise Suspicious(column, "expected a value, received none. Give the column a default")
-            if column.config.default is None:
+            if column.default is None:
                 return np.nan
-            text = str(column.config.default)
+            if column.kind != "category":
+                return column.default
+            text = str(column.default)
         if column.kind == "string":
             return text
         if column.kind == "date":
@@ -135,24 +146,25 @@ class RowMaker:
 
     def _code(self, column: Column, text: str) -> int:
         codes = self.schema.codes[column.name]
-        if text not in codes:
-            if column.config.categories is not None:
-                raise Suspicious(column, f"expected one of its categories, received {text!r}")
-            if len(codes) == MAX_CATEGORIES:
-                raise DataError(
-                    f"{self.source}, column {column.name!r}: expected at most {MAX_CATEGORIES} categories, "
-                    "received more. Is it an identifier? Read it as a string, or leave it out."
-                )
-            return self.table.code(self.schema, column.name, text)
-        return codes[text]
+        if text in codes:
+            return codes[text]
+        if column.config.categories is not None:
+            raise Suspicious(column, f"expected one of its categories, received {text!r}")
+        new = self.new.setdefault(column.name, {})
+        code = new.setdefault(text, len(codes) + len(new))
+        if code >= MAX_CATEGORIES:
+            raise DataError(
+                f"{self.source}, column {column.name!r}: expected at most {MAX_CATEGORIES} categories, "
+                "received more. Is it an identifier? Read it as a string, or leave it out."
+            )
+        return code
 
 
 def _days(column: Column, array: Any) -> np.ndarray:
     """Timestamps as days since 1970-01-01."""
     import pyarrow as pa
 
-    micros = array.cast(pa.timestamp("us", array.type.tz), safe=False).cast(pa.int64())
-    values = micros.to_numpy(zero_copy_only=False) / DAY_IN_MICROSECONDS
-    if array.null_count and column.config.default is not None:
-        values[array.is_null().to_numpy(zero_copy_only=False)] = days(column, str(column.config.default))
+    values = array.cast(pa.int64()).to_numpy(zero_copy_only=False) / UNITS_A_DAY[array.type.unit]
+    if array.null_count and column.default is not None:
+        values[array.is_null().to_numpy(zero_copy_only=False)] = column.default
     return values.astype(column.dtype)

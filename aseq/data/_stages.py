@@ -9,11 +9,13 @@ from __future__ import annotations
 
 import dataclasses
 import inspect
+from collections.abc import Awaitable
+from types import AsyncGeneratorType, GeneratorType
 from typing import TYPE_CHECKING, Any, ClassVar
 
 import numpy as np
 
-from aseq.data._block import Block, Columns, Element, Items, join, leaves, stack, transform
+from aseq.data._block import Block, Columns, Element, Items, as_array, join, leaves, stack, transform
 from aseq.errors import DataError
 
 if TYPE_CHECKING:
@@ -33,8 +35,12 @@ __all__ = [
     "Step",
     "Take",
     "Unbatch",
+    "checked_result",
     "spread",
+    "tell_where",
 ]
+
+NO_VALUES = (Awaitable, GeneratorType, AsyncGeneratorType)
 
 
 @dataclasses.dataclass(frozen=True, slots=True)
@@ -204,20 +210,20 @@ class Unbatch(Stage):
     def feed(self, block: Block) -> Iterable[Block]:
         """Give one block per batch."""
         for batch in block.elements():
-            lengths = {_rows(leaf) for leaf in leaves(batch)}
+            arrays = transform(batch, lambda leaf: as_array(leaf, "unbatch"))
+            lengths = {_rows(array) for array in leaves(arrays)}
             if len(lengths) != 1:
                 raise DataError(
                     f"unbatch: expected arrays of one length, received {sorted(lengths)}. "
                     "Every array of an element needs the same leading axis."
                 )
-            yield Columns(transform(batch, np.asarray), lengths.pop())
+            yield Columns(arrays, lengths.pop())
 
 
-def _rows(leaf: Any) -> int:
-    array = np.asarray(leaf)
+def _rows(array: np.ndarray) -> int:
     if array.ndim == 0:
         raise DataError(
-            f"unbatch: expected elements with a leading axis, received the scalar {leaf!r}. "
+            f"unbatch: expected elements with a leading axis, received the scalar {array.item()!r}. "
             "Only batches can be taken apart."
         )
     return len(array)
@@ -231,6 +237,7 @@ class Map(Stage):
 
     def __init__(self, _: Pass | None, function: Callable[..., Element]) -> None:
         self.function = function
+        self.done_before = 0
 
     def feed(self, block: Block) -> Iterable[Block]:
         """Give the results; those made before an exception come out before it."""
@@ -238,22 +245,41 @@ class Map(Stage):
         try:
             for element in block.elements():
                 result = self.function(element)
-                results.append(_plain(result))
-        except Exception:
+                results.append(checked_result("map", result))
+        except Exception as error:
+            tell_where(error, "map", self.function, self.done_before + len(results))
             yield Items(results)
             raise
+        self.done_before += len(results)
         yield Items(results)
 
 
-def _plain(result: Any) -> Any:
-    if inspect.isawaitable(result):
-        if inspect.iscoroutine(result):
-            result.close()
+def checked_result(operator: str, result: Any) -> Any:
+    """What a function returned, if it is a value.
+
+    Raises:
+        DataError: If it is something that has to be awaited or iterated first.
+    """
+    if not isinstance(result, NO_VALUES):
+        return result
+    if inspect.iscoroutine(result):
+        result.close()
+    if isinstance(result, Awaitable):
         raise DataError(
-            "map: expected a value from the function, received an awaitable. "
-            "Declare the function with `async def`, so that map() awaits it."
+            f"{operator}: expected a value from the function, received an awaitable. "
+            "Declare the function of map() with `async def`, so that it is awaited."
         )
-    return result
+    raise DataError(
+        f"{operator}: expected a value from the function, received a generator. One element makes one: return "
+        "arrays and take them apart with unbatch(), or use data.generator()."
+    )
+
+
+def tell_where(error: Exception, operator: str, function: Callable[..., Any], number: int) -> None:
+    """Note on an error of a user's function on which element it was raised."""
+    function = function.function if isinstance(function, Spread) else function
+    name = getattr(function, "__qualname__", type(function).__name__)
+    error.add_note(f"raised by {operator}({name}) on element {number} of the pass, counted from 0")
 
 
 class Filter(Stage):
@@ -264,18 +290,20 @@ class Filter(Stage):
 
     def __init__(self, _: Pass | None, predicate: Callable[..., Any]) -> None:
         self.predicate = predicate
+        self.done_before = 0
 
     def feed(self, block: Block) -> Iterable[Block]:
         """Give the kept elements; those found before an exception come out before it."""
         kept: list[int] = []
         try:
             for index, element in enumerate(block.elements()):
-                if not self.predicate(element):
-                    continue
-                kept.append(index)
-        except Exception:
+                if checked_result("filter", self.predicate(element)):
+                    kept.append(index)
+        except Exception as error:
+            tell_where(error, "filter", self.predicate, self.done_before + index)
             yield block.gather(np.array(kept, np.intp))
             raise
+        self.done_before += len(block)
         yield block if len(kept) == len(block) else block.gather(np.array(kept, np.intp))
 
 

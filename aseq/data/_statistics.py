@@ -16,7 +16,7 @@ class StreamStatistics(NamedTuple):
 
     Attributes:
         bytes: Bytes received from the source, before decompression.
-        rows: Rows parsed and kept.
+        rows: Rows parsed and kept; elements, if they come from iterables. What a cache gives is not counted.
         bad_rows: Rows left out because they could not be parsed.
         retries: Times that a source had to try again.
         resumed_at: Byte offset at which a source last went on after a loss, or None.

@@ -4,7 +4,6 @@ from __future__ import annotations
 
 import dataclasses
 from collections.abc import Callable, Iterator, Mapping
-from contextlib import aclosing
 from typing import TYPE_CHECKING, Any, Literal, TypeAlias
 
 import numpy as np
@@ -14,6 +13,7 @@ from aseq.data._columns import ColumnConfig, Label, Layout, checked_configs
 from aseq.data._dataset import Dataset
 from aseq.data._expand import as_sources, expand, is_pattern
 from aseq.data._lanes import PARSE_LANE, READ_LANE
+from aseq.data._owned import Owned
 from aseq.errors import ConfigError, ParseError
 
 if TYPE_CHECKING:
@@ -129,13 +129,23 @@ class Table:
                 self.categories.setdefault(column.name, schema.codes[column.name])
         return schema.layout
 
-    def code(self, schema: Schema, name: str, text: str) -> int:
-        """Give a text of a category column its code in this pass."""
+    def code(self, schema: Schema, name: str, text: str) -> None:
+        """Give a text of a category column the next code of this pass."""
         codes = schema.codes[name]
         code = codes.setdefault(text, len(codes))
         if self.categories[name].get(text) != code:  # another pass is behind, or read another content
             self.categories[name] = codes
-        return code
+
+    def summary(self) -> dict[str, Any]:
+        """What a cache file keeps of it, as plain JSON."""
+        categories = {name: list(codes) for name, codes in self.categories.items()}
+        return {"names": self.names, "categories": categories}
+
+    def restore(self, summary: dict[str, Any]) -> None:
+        """Take over what a `summary` knows and this one does not."""
+        self.names = self.names or summary["names"]
+        for name, texts in summary["categories"].items():
+            self.categories.setdefault(name, {text: code for code, text in enumerate(texts)})
 
     def read_names(self) -> list[str]:
         """The names of the columns that are read, in file order."""
@@ -168,7 +178,7 @@ class FilesOrigin:
         """Read file after file."""
         schema = Schema()
         for source in await READ_LANE.run(expand, self.source):
-            async with aclosing(self.open_file(source, schema).blocks(this_pass)) as groups:
+            async with Owned(self.open_file(source, schema).blocks(this_pass)) as groups:
                 async for blocks in groups:
                     yield blocks
 

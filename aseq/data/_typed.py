@@ -13,7 +13,7 @@ if TYPE_CHECKING:
 
     from aseq.data._columns import Column, Layout
 
-__all__ = ["decide_by_type", "normalized", "whole_type"]
+__all__ = ["decide_by_type", "normalized", "text_type"]
 
 
 def decide_by_type(layout: Layout, types: Mapping[str, Any]) -> None:
@@ -44,11 +44,15 @@ def normalized(batch: Any, layout: Layout) -> Any:
     return pa.record_batch(arrays, names=[str(place) for place in range(len(arrays))])
 
 
-def whole_type(column: Column) -> Any:
-    """The Arrow type in which a column of integers is read: the widest of its kind."""
+def text_type(column: Column) -> Any:
+    """The Arrow type that a column is read as where all is text; integers are read as the widest of their kind."""
     import pyarrow as pa
 
-    return pa.uint64() if column.dtype == np.uint64 else pa.int64()
+    if column.kind == "number":
+        return pa.float64() if column.dtype.itemsize > np.float32().itemsize else pa.float32()
+    if column.kind == "int":
+        return pa.uint64() if column.dtype == np.uint64 else pa.int64()
+    return pa.bool_() if column.kind == "bool" else pa.string()
 
 
 def _kind(column: Column, arrow_type: Any) -> str:
@@ -63,7 +67,11 @@ def _kind(column: Column, arrow_type: Any) -> str:
         return "date"
     if _is_text(value_type):
         return "string"
-    raise Suspicious(column, f"expected numbers, truth values, texts or dates, received {arrow_type}")
+    raise Suspicious(
+        column,
+        f"expected numbers, truth values, texts or dates, received {arrow_type}. Name the columns without such "
+        "values in column_configs, with configured_columns_only=True",
+    )
 
 
 def _cast(column: Column, array: Any) -> Any:
@@ -85,22 +93,24 @@ def _cast(column: Column, array: Any) -> Any:
             f"expected values of dtype {column.kind!r}, received {given}. Declare it in column_configs, or "
             "leave it out",
         )
-    wanted = {
-        "number": pa.float64() if column.dtype.itemsize > 4 else pa.float32(),
-        "int": whole_type(column),
-        "bool": pa.bool_(),
-        "date": pa.timestamp("us")
-        if types.is_date(given)
-        else given
-        if types.is_timestamp(given)
-        else pa.string(),
-    }.get(str(column.kind), pa.string())
+    if column.kind == "bool" and types.is_integer(given) and not _are_bits(array):
+        raise Suspicious(column, "expected truth values, or 0 and 1, received other integers")
+    wanted = text_type(column)
+    if column.kind == "date" and not _is_text(given):
+        wanted = given if types.is_timestamp(given) else pa.timestamp("ms")
     try:
         return array.cast(wanted, safe=column.kind != "number")
     except pa.ArrowException as error:
         raise Suspicious(
             column, f"expected values of dtype {column.kind!r}, received others ({error})"
         ) from error
+
+
+def _are_bits(array: Any) -> bool:
+    from pyarrow import compute
+
+    ends = compute.min_max(array).as_py()
+    return ends["min"] in (0, 1, None) and ends["max"] in (0, 1, None)
 
 
 def _decoded(array: Any) -> Any:

@@ -4,19 +4,23 @@ is decided without I/O in `_range` and `_retry`.
 
 from __future__ import annotations
 
+import asyncio
 import importlib
 import inspect
 import math
+import re
 import sys
 from collections.abc import Mapping
 from contextlib import aclosing, asynccontextmanager
+from numbers import Real
 from typing import TYPE_CHECKING, Any, TypeAlias
 from urllib.parse import urlsplit, urlunsplit
 
 from aseq.compute import Lane
+from aseq.data._arguments import whole_number
 from aseq.data._chunk import fill_chunk
 from aseq.data._range import Answer, Head, Transfer
-from aseq.data._retry import Budget, Pace, parse_retry_after
+from aseq.data._retry import PASSING_STATUSES, Budget, Pace, parse_retry_after
 from aseq.errors import ConfigError, SourceError, SourceTruncated
 
 if TYPE_CHECKING:
@@ -33,6 +37,7 @@ __all__ = ["WebSource"]
 
 OWN_HEADERS = frozenset({"accept-encoding", "range", "if-range"})
 IMPORTS = Lane("imports", 1)
+PIECE = 256 << 10
 
 
 class WebSource:
@@ -86,21 +91,15 @@ class WebSource:
         self.headers = headers
         self.session = session
         self.timeout = timeout
-        self.retries = retries
-        self.max_redirects = max_redirects
-        self.max_bytes = max_bytes
+        self.retries = whole_number("WebSource", "retries", retries, 0)
+        self.max_redirects = whole_number("WebSource", "max_redirects", max_redirects, 0)
+        self.max_bytes = None if max_bytes is None else whole_number("WebSource", "max_bytes", max_bytes, 0)
         self._pace = _pace or Pace()
         self._check()
 
     def _check(self) -> None:
         _check_timeout(self.timeout)
-        for name in ("retries", "max_redirects", "max_bytes"):
-            value = getattr(self, name)
-            if value is None and name == "max_bytes":
-                continue
-            if not isinstance(value, int) or value < 0:
-                raise ConfigError(f"WebSource: expected {name} of 0 or more, received {value!r}.")
-        if not (self.session is None or (hasattr(self.session, "get") and hasattr(self.session, "closed"))):
+        if self.session is not None and not isinstance(getattr(self.session, "closed", None), bool):
             raise ConfigError(
                 f"WebSource: expected session to be an aiohttp.ClientSession, received {self.session!r}. "
                 "Leave it out for one of its own."
@@ -179,9 +178,12 @@ class WebSource:
                 return
             if transfer.position:
                 statistics.resumed_at = transfer.position
+            ending = _ending(response)
             while data := await self._read(response.content):
-                if new := transfer.feed(data):
+                if new := await _fed(transfer, data):
                     yield new
+            if ending is not None and ending.done() and (error := ending.exception()):
+                raise _Loss(str(error))
             transfer.finish()
         finally:
             response.close()
@@ -189,9 +191,9 @@ class WebSource:
     async def _request(self, session: ClientSession, transfer: Transfer) -> ClientResponse:
         import aiohttp
 
+        headers = {**await self._fresh_headers(), **transfer.request_headers()}
         if session.closed:
             raise ConfigError(f"{self.name}: expected an open session, received a closed one.")
-        headers = {**await self._fresh_headers(), **transfer.request_headers()}
         try:
             return await session.get(
                 self.url,
@@ -203,6 +205,9 @@ class WebSource:
             )
         except (aiohttp.ClientError, OSError, ValueError) as error:
             raise self._judged(error) from error
+        except RuntimeError as error:
+            problem = f"expected a session of the event loop that runs, received {_said(error)}"
+            raise ConfigError(f"{self.name}: {problem}. Make it in the coroutine that uses it.") from error
 
     async def _fresh_headers(self) -> Headers:
         headers = self.headers() if callable(self.headers) else self.headers
@@ -213,7 +218,7 @@ class WebSource:
 
         try:
             return await fill_chunk(content.readany)
-        except (aiohttp.ClientError, OSError) as error:
+        except (aiohttp.ClientError, OSError, RuntimeError) as error:  # the last if somebody closed the session
             raise self._judged(error) from error
 
     def _judged(self, error: Exception) -> Exception:
@@ -221,18 +226,32 @@ class WebSource:
         import aiohttp
 
         if isinstance(error, aiohttp.ClientSSLError | aiohttp.ServerFingerprintMismatch):
-            return SourceError(self.name, f"expected a trusted TLS connection, received {_said(error)}.")
+            problem = (
+                f"expected a trusted TLS connection, received {_said(error)}. If the server is to be trusted"
+            )
+            return SourceError(self.name, f"{problem}, give a session whose connector knows its certificate.")
         if isinstance(error, aiohttp.TooManyRedirects):
             problem = f"expected at most {self.max_redirects} redirects, received more. Check the URL."
             return SourceError(self.name, problem)
-        if isinstance(error, aiohttp.ClientConnectionError | aiohttp.ClientPayloadError | OSError):
+        if isinstance(
+            error, aiohttp.ClientHttpProxyError
+        ):  # a tunnel's refusal is no answer, so it comes as an error
+            said = str(Head(error.status, {}))
+            if error.status in PASSING_STATUSES:
+                return _Loss(f"{said} from the proxy")
+            return SourceError(
+                self.name, f"expected the proxy to connect, received {said}. Check its settings."
+            )
+        passing = aiohttp.ClientConnectionError | aiohttp.ClientPayloadError | OSError | RuntimeError
+        if isinstance(error, passing):
             return _Loss(_said(error))
         return SourceError(self.name, f"expected an HTTP response, received {_said(error)}.")
 
     def _exhausted(self, transfer: Transfer, loss: _Loss) -> SourceError:
         tries = f"{self.retries + 1} tries in a row" if self.retries else "the only try"
         if transfer.version is None:
-            return SourceError(self.name, f"expected a response, received {loss} at {tries}.")
+            problem = f"expected a response, received {loss} at {tries}. Check the URL and the network."
+            return SourceError(self.name, problem)
         problem = f"expected the bytes from {transfer} on, received none at {tries}: {loss}."
         return SourceTruncated(self.name, problem)
 
@@ -253,7 +272,10 @@ def _checked_name(url: Any) -> str:
     except (AttributeError, TypeError, ValueError):  # no text, half an IPv6 address, a port that is none
         sound = False
     if not isinstance(url, str) or not sound:
-        raise ConfigError(f"WebSource: expected an http:// or https:// URL, received {url!r}.")
+        shown = re.sub("//.*@", "//***@", url, flags=re.DOTALL) if isinstance(url, str) else url
+        raise ConfigError(
+            f"WebSource: expected an http:// or https:// URL, received {shown!r}. Files are read with data.disk."
+        )
     if parts.password is None:
         return url
     user, _, host = parts.netloc.rpartition("@")
@@ -272,11 +294,16 @@ def _checked_headers(headers: Any) -> Headers:
                 f"WebSource: expected headers to map texts to texts, received "
                 f"{{{name!r}: {type(value).__name__}}}. Write str(...) around it."
             )
+        if re.search(r"[\x00-\x08\n-\x1f\x7f]", name + value):  # a token read from a file ends with one
+            raise ConfigError(
+                f"WebSource: expected headers of one line, received a line break or another control character "
+                f"in {name!r}. Use strip()."
+            )
     return headers
 
 
 def _check_timeout(timeout: Any) -> None:
-    if isinstance(timeout, int | float) and timeout is not True and timeout > 0:
+    if not isinstance(timeout, bool) and isinstance(timeout, Real) and float(timeout) > 0:
         return
     aiohttp = sys.modules.get("aiohttp")  # without it nobody can have made a ClientTimeout
     if timeout is None or (aiohttp is not None and isinstance(timeout, aiohttp.ClientTimeout)):
@@ -294,7 +321,7 @@ def _client_timeout(timeout: float | ClientTimeout | None) -> ClientTimeout:
     # A total limit would count the time that training takes: every long stream would die of it.
     if timeout is None or timeout == math.inf:
         return ClientTimeout(total=None)
-    return ClientTimeout(total=None, sock_connect=min(timeout, 30.0), sock_read=timeout)
+    return ClientTimeout(total=None, sock_connect=min(float(timeout), 30.0), sock_read=float(timeout))
 
 
 def _head_of(response: ClientResponse) -> Head:
@@ -302,9 +329,34 @@ def _head_of(response: ClientResponse) -> Head:
     return Head(response.status, headers, str(response.url.with_query(None)))
 
 
-def _said(error: Exception) -> str:
-    from aiohttp import ServerDisconnectedError
+def _ending(response: ClientResponse) -> asyncio.Future[None] | None:
+    """The end of the connection, if nothing else ends the body: aiohttp takes a reset there for a whole one."""
+    framed = "Content-Length" in response.headers or "Transfer-Encoding" in response.headers
+    if framed or response.connection is None or response.connection.protocol is None:
+        return None
+    ending = response.connection.protocol.closed
+    if ending is not None:  # its error is read in any case, so that asyncio does not report it as lost
+        ending.add_done_callback(lambda ended: ended.cancelled() or ended.exception())
+    return ending
 
-    # A disconnect inside the headers carries what was parsed of them, which says nothing to a reader.
-    text = "" if isinstance(error, ServerDisconnectedError) else str(error)[:200]
+
+async def _fed(transfer: Transfer, data: bytes) -> bytes:
+    """Feed `data` in pieces: their checksums take a third of a millisecond together, and the loop may breathe."""
+    new = []
+    for start in range(0, len(data), PIECE):
+        new.append(transfer.feed(data[start : start + PIECE]))
+        await asyncio.sleep(0)
+    return b"".join(new)
+
+
+def _said(error: Exception) -> str:
+    from aiohttp import ClientResponseError, InvalidURL, ServerDisconnectedError
+
+    if isinstance(error, ServerDisconnectedError):
+        text = ""  # it carries what was parsed of the headers, which says nothing to a reader
+    elif isinstance(error, InvalidURL):
+        text = error.description or ""  # without the URL: it may hold a password
+    else:  # what is no HTTP comes with a status that no server sent
+        text = error.message if isinstance(error, ClientResponseError) else str(error)
+    text = " ".join(text.split())[:200]
     return f"{type(error).__name__} ({text})" if text else type(error).__name__

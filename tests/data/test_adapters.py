@@ -102,6 +102,7 @@ async def test_a_pandas_index_is_no_feature():
         pd.DataFrame({"a": [1, "x"]}),
         pd.DataFrame([[1, 2]], columns=["a", "a"]),
         pd.Series([1, 2]),
+        pd.DataFrame({"a": pd.arrays.SparseArray([0, 1])}),
         pa.table([[1], [2]], names=["a", "a"]),
     ],
 )
@@ -124,6 +125,85 @@ async def test_loaders_give_arrays():
     rows = data.from_iterable([{"x": Tensor([1, 2]), "y": 3}])
     ((row),) = await rows.to_list()
     assert row["x"].tolist() == [1, 2]
+
+
+async def test_tensors_become_arrays_wherever_they_are():
+    class Half(Tensor):
+        """What a bfloat16 tensor looks like from here."""
+
+        def numpy(self):
+            raise TypeError("Got unsupported ScalarType BFloat16")
+
+        def float(self):
+            return Tensor(self.values)
+
+    class Eager:
+        """What a TensorFlow tensor looks like from here."""
+
+        def numpy(self):
+            return np.array([7])
+
+    nested = [[{"x": Tensor([1])}, {"y": Half([2])}], [[Tensor([3]), 4], (Eager(), "t")], [5, 6]]
+    for ds in (
+        data.from_iterable(nested),
+        data.generator(lambda: iter(nested)),
+        data.from_async_iterable(each(nested)),
+    ):
+        collated, deeper, plain = await ds.to_list()
+        assert (collated[0]["x"].tolist(), collated[1]["y"].tolist()) == ([1], [2])
+        assert (deeper[0][0].tolist(), deeper[0][1], deeper[1][0].tolist(), deeper[1][1]) == (
+            [3],
+            4,
+            [7],
+            "t",
+        )
+        assert plain == [5, 6]
+
+
+async def each(items):
+    for item in items:
+        yield item
+
+
+async def test_named_tuples_keep_their_names():
+    frame = pd.DataFrame({"a": [1, 2], "b": [3, 4]})
+    ds = data.generator(lambda: frame.itertuples(index=False))
+    assert await ds.map(lambda row: row.a + row.b).to_list() == [4, 6]
+
+
+@pytest.mark.parametrize("frame", [TABLE, pd.DataFrame({"a": [1]}), {"train": [1], "test": [2]}])
+def test_what_would_give_its_keys_is_refused(frame):
+    with pytest.raises(ConfigError, match="which would give its keys or columns"):
+        data.from_iterable(frame)
+    assert data.from_iterable(pd.Series([1, 2]))
+
+
+async def test_a_loader_is_let_go_of_at_once():
+    class Worker:
+        """An iterator that ends what it runs when nobody has it, as that of a DataLoader."""
+
+        alive = 0
+
+        def __init__(self):
+            Worker.alive += 1
+
+        def __iter__(self):
+            return self
+
+        def __next__(self):
+            return 1
+
+        def __del__(self):
+            Worker.alive -= 1
+
+    class Loader:
+        def __iter__(self):
+            return Worker()
+
+    with pytest.raises(ZeroDivisionError) as error:
+        await data.from_iterable(Loader()).map(lambda value: value // 0).to_list()
+    assert Worker.alive == 0  # although the traceback of the error is still there
+    assert error.tb is not None
 
 
 async def test_iterators_serve_one_pass_and_are_closed():

@@ -11,7 +11,7 @@ import threading
 import time
 import tracemalloc
 import zlib
-from contextlib import suppress
+from contextlib import asynccontextmanager, suppress
 from typing import TYPE_CHECKING
 
 import pyarrow
@@ -19,11 +19,15 @@ import pytest
 from hypothesis import given
 from hypothesis import strategies as st
 
-from aseq.data._compression import COMPRESSIONS, Decompressor, recognize
+from aseq import data
+from aseq.data._compression import COMPRESSIONS, Decompressor, _Gzip, recognize
+from aseq.data._origins import ByteOrigin
+from aseq.data._stages import Pass
+from aseq.data._statistics import Statistics
 from aseq.errors import ConfigError, ParseError, SourceTruncated
 
 if TYPE_CHECKING:
-    from collections.abc import Callable, Iterable
+    from collections.abc import AsyncIterator, Callable, Iterable
 
 PLAIN = "name,size\ngrün 漢字,1\n".encode() * 2000
 
@@ -98,6 +102,52 @@ def test_zstd_as_parallel_and_streaming_compressors_write_it(size: int) -> None:
 @pytest.mark.parametrize("compression", ["infer", None])
 def test_plain_content_passes_as_it_is(content: bytes, size: int, compression: str | None) -> None:
     assert run(split(content, size), compression) == content
+
+
+class Uneven:
+    """A source of chunks of any size."""
+
+    name = "uneven"
+
+    def __init__(self, *chunks: bytes) -> None:
+        self.chunks = chunks
+
+    @asynccontextmanager
+    async def open(self, _: Statistics) -> AsyncIterator[AsyncIterator[bytes]]:
+        yield self.each()
+
+    async def each(self) -> AsyncIterator[bytes]:
+        for chunk in self.chunks:
+            yield chunk
+
+
+@pytest.fixture(params=COMPRESSIONS)
+def packed(request: pytest.FixtureRequest) -> bytes:
+    return COMPRESS[request.param](os.urandom(1 << 20))
+
+
+@pytest.mark.parametrize("first", [1, 5, 10, 100])
+async def test_what_is_compressed_is_taken_in_small_pieces_however_it_begins(
+    packed: bytes, first: int
+) -> None:
+    """A slow link may give a single byte first. A large piece might expand to more than memory holds."""
+    origin = ByteOrigin(Uneven(packed[:first], packed[first:]), "infer")
+    pieces = [b"".join(piece) async for piece in origin.inputs(Pass(None, Statistics()))]
+    assert b"".join(pieces) == packed
+    assert max(map(len, pieces)) <= 256 << 10
+
+
+async def test_the_event_loop_does_not_decompress(monkeypatch: pytest.MonkeyPatch) -> None:
+    threads, decompress = set(), _Gzip.decompress
+
+    def noting(gzip: _Gzip, packed: bytes, max_length: int) -> bytes:
+        threads.add(threading.current_thread())
+        return decompress(gzip, packed, max_length)
+
+    monkeypatch.setattr(_Gzip, "decompress", noting)
+    assert await data.csv(data.MemorySource(gzip.compress(b"a\n1\n"))).to_list() == [{"a": 1}]
+    assert threads
+    assert threading.main_thread() not in threads
 
 
 def test_the_first_bytes_decide_and_not_a_name() -> None:

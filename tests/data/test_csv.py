@@ -257,7 +257,7 @@ MALFORMED = [
     (b"a,b\r\n1,2\r\n3,1_000\r\n", 3, "b", "expected a number, received '1_000'"),
     (b"a,b\n1,2\n3,NA\n", 3, "b", "expected a number, received 'NA'"),
     (b'a,b\n1,2\n3,"4\n5,6\n', 3, "b", "expected a closing quote"),
-    (b"a,b\n1,2\n3,\x00\n", 3, "b", "not UTF-8 text"),
+    (b"a,b\n1,2\n3,\x00\n", 3, "b", "received a NUL character. Pass encoding=... if the file has another.$"),
     (b"a,b\n1,2\n\xff\xfe,4\n", 3, "a", "not UTF-8 text"),
 ]
 
@@ -424,6 +424,7 @@ async def test_blank_lines_are_left_out_where_they_cannot_be_a_row(chunk_size):
         {"configured_columns_only": True, "label": "kind"},
         {"column_names": ["a", "a"]},
         {"column_names": "abc"},
+        {"column_names": []},
         {"column_configs": {"a": {"type": "int"}}},
         {"column_configs": {"a": {"dtype": "complex64"}}},
         {"column_configs": {"a": {"dtype": "int", "default": "x"}}},

@@ -116,3 +116,12 @@ def test_records_know_their_lines():
 def test_whitespace_is_squeezed_outside_of_quotes_only():
     (squeezed,) = Squeeze().feed(Cut(b'  1 \t 2  \r\n"a  b"   3\n   4', 1))
     assert squeezed.data == b'1 2\r\n"a  b" 3\n4'
+
+
+@pytest.mark.parametrize(
+    ("data", "squeezed"),
+    [(b"1 2\r 3 4 \r", b"1 2\r3 4\r"), (b"1\r \n2", b"1\r\r\n2"), (b"1 \r\n 2", b"1\r\n2")],
+)
+def test_squeezing_keeps_all_line_ends(data, squeezed):
+    assert [cut.data for cut in Squeeze().feed(Cut(data, 1))] == [squeezed]
+    assert count_lines(squeezed) == count_lines(data)

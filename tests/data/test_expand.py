@@ -7,6 +7,7 @@ from pathlib import Path
 
 import fsspec
 import pytest
+from fsspec.implementations.memory import MemoryFileSystem
 
 from aseq.data._expand import as_sources, expand, is_pattern
 from aseq.data._file import FileSource
@@ -41,6 +42,8 @@ def folder(tmp_path: Path) -> Path:
         ("HTTPS://host/a.csv", WebSource),
         ("s3://bucket/a.csv", FsspecSource),
         ("memory://a.csv", FsspecSource),
+        ("simplecache::s3://bucket/a.csv", FsspecSource),
+        ("file:///data/a.csv", FileSource),
         (r"C:\data\a.csv", FileSource),
         (MemorySource(b"a\n"), MemorySource),
     ],
@@ -117,6 +120,26 @@ async def test_fsspec_errors_are_named() -> None:
         await read(FsspecSource("nonsense://x"))
     with pytest.raises(SourceError, match="found none"):
         expand("memory://nowhere/*.csv")
+
+
+class Stubborn(MemoryFileSystem):
+    """A driver that raises what it likes, as those for cloud storage do."""
+
+    protocol = "stubborn"
+
+    def open(self, *_: object, **__: object) -> None:
+        raise RuntimeError("not today")
+
+    def glob(self, *_: object, **__: object) -> None:
+        raise KeyError("bucket")
+
+
+async def test_errors_of_an_fsspec_driver_are_named() -> None:
+    fsspec.register_implementation("stubborn", Stubborn, clobber=True)
+    with pytest.raises(SourceError, match=r"stubborn://x: expected a file .* RuntimeError \(not today\)"):
+        await read(FsspecSource("stubborn://x"))
+    with pytest.raises(SourceError, match=r"stubborn://\*: expected files .* KeyError \('bucket'\)"):
+        expand("stubborn://*")
 
 
 async def test_fsspec_closes_at_every_cancel(folder: Path) -> None:

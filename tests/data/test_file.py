@@ -8,17 +8,20 @@ import subprocess
 import sys
 import threading
 import time
+from pathlib import Path
 from typing import TYPE_CHECKING
+from urllib.parse import quote
 
 import pytest
 
+from aseq import data
 from aseq.data._file import FileSource
 from aseq.data._source import CHUNK_SIZE, Source
 from aseq.data._statistics import Statistics
-from aseq.errors import ConfigError, SourceError, StreamConsumed
+from aseq.errors import ConfigError, SourceError, SourceTruncated, StreamConsumed
 
 if TYPE_CHECKING:
-    from pathlib import Path
+    from collections.abc import Callable
 
 CONTENT = b"a,b\n" + b"1,2\n" * 1000
 
@@ -160,10 +163,77 @@ def test_a_file_that_may_not_be_read_is_named(file: Path) -> None:
     assert "permission denied" in done.stdout
 
 
-@pytest.mark.parametrize("path", ["", 3, None, b"", "a\0b", ["a.csv"]])
+@pytest.mark.parametrize("path", ["", 3, None, b"", "a\0b", "\ud800", ["a.csv"]])
 def test_what_is_no_path_is_refused_at_once(path: object) -> None:
     with pytest.raises(ConfigError, match="FileSource: expected a path"):
         FileSource(path)  # type: ignore[arg-type]
+
+
+@pytest.mark.parametrize(
+    "path", ["http://host/a.csv", "s3://bucket/a.csv", "file://other/a.csv", "file://a.csv", "file:///%00"]
+)
+def test_an_address_elsewhere_is_refused_at_once(path: str) -> None:
+    with pytest.raises(ConfigError, match="expected a path or a file:// URL of this machine, received"):
+        FileSource(path)
+
+
+@pytest.mark.parametrize("form", ["file://{}", "FILE://{}", "file://localhost{}"])
+async def test_a_file_url_is_a_path(tmp_path: Path, form: str) -> None:
+    path = tmp_path / "100 % näher.csv"
+    path.write_bytes(CONTENT)
+    assert FileSource(path.as_uri()).path == str(path)
+    assert await read(FileSource(form.format(quote(str(path))))) == CONTENT
+
+
+async def test_a_path_may_begin_at_home(file: Path, monkeypatch: pytest.MonkeyPatch) -> None:
+    monkeypatch.setenv("HOME", str(file.parent))
+    assert await read(FileSource("~/a.csv")) == await read(FileSource(Path("~/a.csv"))) == CONTENT
+    assert await data.csv("~/*.csv").to_list() == await data.csv(file).to_list()
+
+
+def shorter(path: Path) -> None:
+    os.truncate(path, 3 << 20)
+
+
+def longer(path: Path) -> None:
+    with path.open("ab") as end:
+        end.write(b"more")
+
+
+def replaced(path: Path) -> None:
+    path.with_name("new").write_bytes(b"new")
+    path.with_name("new").replace(path)
+
+
+@pytest.mark.parametrize(
+    ("change", "whole"), [(shorter, False), (longer, True), (replaced, True), (Path.unlink, True)]
+)
+async def test_a_file_that_is_cut_while_it_is_read_is_an_error(
+    tmp_path: Path, change: Callable[[Path], None], whole: bool
+) -> None:
+    path, content, received = tmp_path / "big", os.urandom(5 << 20), b""
+    path.write_bytes(content)
+
+    async def read_and_change() -> None:
+        nonlocal received
+        async with FileSource(path).open(Statistics()) as chunks:
+            received = await anext(chunks)
+            change(path)
+            async for chunk in chunks:
+                received += chunk
+
+    if whole:
+        await read_and_change()
+        assert received[: 5 << 20] == content
+    else:
+        with pytest.raises(SourceTruncated, match=f"big: expected {5 << 20} bytes, .* was cut to {3 << 20}"):
+            await read_and_change()
+
+
+async def test_a_standard_input_that_is_closed_is_named(monkeypatch: pytest.MonkeyPatch) -> None:
+    monkeypatch.setattr(sys, "stdin", None)
+    with pytest.raises(SourceError, match="standard input: expected it to be open, found it closed"):
+        await read(FileSource("-"))
 
 
 def test_a_recipe_travels() -> None:

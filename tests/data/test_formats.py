@@ -2,9 +2,11 @@
 
 from __future__ import annotations
 
+import contextlib
 import datetime
 import io
 import json
+import random
 
 import numpy as np
 import pyarrow as pa
@@ -137,6 +139,50 @@ async def test_foreign_files(read, write, content):
         await read(data.MemorySource(content)).to_list()
 
 
+BINARY = {name: both for name, both in FORMATS.items() if name != "json"}
+
+
+@pytest.mark.parametrize(("read", "write"), BINARY.values(), ids=BINARY.keys())
+async def test_damaged_files_give_rows_or_an_error_of_ours(read, write):
+    rows = [{"a": number, "b": f"text {number}", "c": number % 2 > 0} for number in range(50)]
+    sound, chance = write(rows), random.Random(0)
+    for _ in range(150):
+        damaged = bytearray(sound[: chance.choice([len(sound), chance.randrange(len(sound))])])
+        for _ in range(chance.choice([1, 3, 20])):
+            damaged[chance.randrange(len(damaged) or 1) :][:1] = [chance.randrange(256)]
+        with contextlib.suppress(DataError, ConfigError):
+            await read(data.MemorySource(bytes(damaged)), column_configs={"b": "category"}).to_list()
+
+
+@pytest.mark.parametrize(("read", "write"), BINARY.values(), ids=BINARY.keys())
+async def test_truth_values_in_files_of_types_are_0_and_1(read, write):
+    source = data.MemorySource(write([{"a": 0}, {"a": 1}, {"a": None}]))
+    rows = await read(source, column_configs={"a": {"dtype": "bool", "default": "yes"}}).to_list()
+    assert [row["a"] for row in rows] == [False, True, True]
+    with pytest.raises(ParseError, match="column 'a': expected truth values, or 0 and 1, received other"):
+        await read(data.MemorySource(write([{"a": 2}])), column_configs={"a": "bool"}).to_list()
+
+
+@pytest.mark.parametrize(("read", "write"), BINARY.values(), ids=BINARY.keys())
+@pytest.mark.parametrize("unit", ["s", "ms", "us", "ns"])
+async def test_timestamps_of_any_unit_are_days(read, write, unit):
+    day = 86_400 * {"s": 1, "ms": 10**3, "us": 10**6, "ns": 10**9}[unit]
+    times = pa.array([-day // 2, 0, None, 20_000 * day + 1], pa.timestamp(unit, "Asia/Tokyo"))
+    file = write([{"t": time} for time in times])
+    values = [row["t"] for row in await read(data.MemorySource(file)).to_list()]
+    assert {value.dtype for value in values} == {np.dtype(float)}
+    assert same(values, [-0.5, 0, np.nan, 20_000 + 1 / day])
+
+
+@pytest.mark.parametrize(("read", "write"), BINARY.values(), ids=BINARY.keys())
+async def test_nested_values_name_the_way_out(read, write):
+    source = data.MemorySource(write([{"a": 1, "b": [1]}]))
+    with pytest.raises(ParseError, match=r"column 'b': .* received list.*configured_columns_only=True"):
+        await read(source).to_list()
+    ds = read(source, column_configs={"a": {}}, configured_columns_only=True)
+    assert await ds.to_list() == [{"a": 1}]
+
+
 async def test_parquet_from_a_stream_goes_through_a_file():
     class Streamed:
         name = "streamed"
@@ -162,7 +208,13 @@ BAD_JSON = [
     (b'{"a": 1}\n{"a": 2\n', 2, None, "expected a JSON object"),
     (b'{"a": 1}\n[2]\n', 2, None, "expected a JSON object, received list"),
     (b'{"a": 1}\n{"a": "x"}\n', 2, "a", "expected a value of dtype 'number', received \"x\""),
-    (b'{"a": 1}\n{"a": [1]}\n', 2, "a", "expected a value of dtype 'number'"),
+    (b'{"a": 1}\n{"a": [1]}\n', 2, "a", "expected a value of dtype 'number'.*configured_columns_only=True"),
+    (b'{"a": 1}\nnull\n', 2, None, "expected a JSON object"),
+    (b'{"a": 1}\n \n[2]\n', 3, None, "expected a JSON object"),
+    (b'{"a": 1}\n{"a": 2}{"a": 3}\n', 2, None, "expected a JSON object"),
+    (b'{"a": 1}\n{"a": 2} {"a": 2}\n', 2, None, "expected a JSON object"),
+    (b'{"a": 1}\n{"b": "\xff"}\n', 2, None, "expected a JSON object"),
+    (b'{"a": 1}\n{"b": ' + b"[" * 5_000 + b"\n", 2, None, "expected a JSON object"),
 ]
 
 
@@ -178,6 +230,85 @@ async def test_malformed_json_is_named_or_skipped(text, line, column, problem, c
     ds = data.json_lines(source, on_error="skip")
     assert await ds.to_list() == [{"a": 1}, {"a": 3}]
     assert ds.statistics().bad_rows == 1
+
+
+BAD_BEGINNINGS = [
+    b"null",
+    b"{}",
+    b"[1]",
+    b'{"a": 1} {"a": 2}',
+    b'{"a": "\xff"}',
+    b'{"\\ud83d": 1}',
+    b'{"a": ' + b"[" * 5_000,
+]
+
+
+@pytest.mark.parametrize("chunk_size", [1, 1000])
+@pytest.mark.parametrize("line", BAD_BEGINNINGS)
+async def test_the_first_json_object_names_the_columns(line, chunk_size):
+    source = data.MemorySource(b"\n" + line + b'\n{"a": 3}\n', name="x.jsonl", chunk_size=chunk_size)
+    with pytest.raises(ParseError, match=r"x.jsonl, line 2: expected "):
+        await data.json_lines(source).to_list()
+    ds = data.json_lines(source, on_error="skip")
+    assert await ds.to_list() == [{"a": 3}]
+    assert ds.statistics().bad_rows == 1
+
+
+@pytest.mark.parametrize("chunk_size", [1, 1000])
+async def test_blank_lines_count_while_columns_are_undecided(chunk_size):
+    source = data.MemorySource(b'{"a": 1, "b": null}\n \n[]\n', chunk_size=chunk_size)
+    with pytest.raises(ParseError, match="line 3"):
+        await data.json_lines(source).to_list()
+
+
+async def test_an_object_on_several_lines_is_none():
+    with pytest.raises(ParseError, match="line 1"):
+        await data.json_lines(data.MemorySource(b'{"a":\n1}{"a": 2}\n')).to_list()
+
+
+@pytest.mark.parametrize(
+    ("config", "value", "problem"),
+    [
+        ("date", '"yesterday"', "expected a date"),
+        ("date", "20200101", "expected a value of dtype 'date'"),
+        ("category", '""', "expected a value, received none"),
+        ({"dtype": "category", "categories": ["x"]}, '"y"', "expected one of the categories x"),
+        ({"dtype": "string", "required": True}, '""', "expected a value, received none"),
+        ("string", '"\\ud83d"', "expected text, received half of a surrogate pair"),
+        ("bool", "2", "expected a value of dtype 'bool'"),
+        ("int", "NaN", "expected a value, received none"),
+    ],
+)
+async def test_json_values_that_do_not_fit_are_named_or_skipped(config, value, problem):
+    good = {"date": "1970-01-02", "string": "x", "category": "x", "bool": True, "int": 1}
+    first = good[config if isinstance(config, str) else config["dtype"]]
+    source = data.MemorySource(b'%s{"a": %s}\n' % (as_json([{"a": first}]), value.encode()))
+    with pytest.raises(ParseError, match=problem) as caught:
+        await data.json_lines(source, column_configs={"a": config}).to_list()
+    assert (caught.value.line, caught.value.column) == (2, "a")
+    ds = data.json_lines(source, column_configs={"a": config}, on_error="skip")
+    assert len(await ds.to_list()) == 1
+    assert ds.statistics().bad_rows == 1
+
+
+async def test_json_texts_are_as_in_the_file():
+    source = data.MemorySource(b'{"a": "x"}\n{"a": true}\n{"a": 1.5}\n')
+    assert [row["a"] for row in await data.json_lines(source).to_list()] == ["x", "true", "1.5"]
+
+
+@pytest.mark.parametrize("beside", [b"", b"bad\n"])
+async def test_nan_is_a_number_in_json_and_no_missing_value(beside):
+    source = data.MemorySource(b'{"a": NaN}\n{"a": null}\n' + beside)
+    configs = {"a": {"dtype": "float32", "default": 5}}
+    rows = await data.json_lines(source, column_configs=configs, on_error="skip").to_list()
+    assert same([row["a"] for row in rows], [np.nan, 5])
+
+
+async def test_json_fields_that_are_not_read_may_be_anything(monkeypatch):
+    monkeypatch.delattr("aseq.data._lines.JsonParser._repaired")  # they do not lead off the fast way
+    source = data.MemorySource(b'{"a": 1, "b": [1]}\n{"a": 2, "b": {"c": 1}}\n{"b": "x", "a": 3}\n')
+    ds = data.json_lines(source, column_configs={"a": {}}, configured_columns_only=True)
+    assert await ds.to_list() == [{"a": 1}, {"a": 2}, {"a": 3}]
 
 
 @pytest.mark.parametrize(

@@ -4,7 +4,12 @@ from __future__ import annotations
 
 import asyncio
 import itertools
+import os
 import pickle
+import re
+import secrets
+import subprocess
+import sys
 
 import numpy as np
 import pytest
@@ -12,7 +17,7 @@ from hypothesis import given, settings
 from hypothesis import strategies as st
 
 from aseq import data
-from aseq.data._block import Columns, Items, leaves
+from aseq.data._block import Columns, Items, leaves, together, transform
 from aseq.data._chain import Chain
 from aseq.errors import ConfigError, DataError
 
@@ -41,6 +46,34 @@ def blocks_of(sizes, columns):
     return dataset if columns else dataset.map(int)
 
 
+@pytest.fixture(scope="module", autouse=True)
+def folder(tmp_path_factory):
+    global FOLDER
+    FOLDER = tmp_path_factory.mktemp("caches")
+
+
+def filed(dataset):
+    """Kept in a file of its own."""
+    return dataset.cache(FOLDER / secrets.token_hex())
+
+
+def later(function):
+    """The same function, after some turns of the loop: the larger the value, the fewer."""
+
+    async def call(value):
+        for _ in range(max(0, 20 - int(value))):
+            await asyncio.sleep(0)
+        return function(value)
+
+    return call
+
+
+def in_turns(first, second, n):
+    """n elements of each in turns, until both are through."""
+    turns = max(len(first), len(second))
+    return [v for start in range(0, turns, n) for each in (first, second) for v in each[start : start + n]]
+
+
 def batched(elements, n, drop_remainder):
     batches = [elements[start : start + n] for start in range(0, len(elements), n)]
     return [batch for batch in batches if not drop_remainder or len(batch) == n]
@@ -55,15 +88,33 @@ MODELS = {
     "batch_drop": (lambda ds, n: ds.batch(n + 1, drop_remainder=True), lambda e, n: batched(e, n + 1, True)),
     "unbatch": (lambda ds, n: ds.batch(n + 1).unbatch(), lambda e, n: e),
     "map": (lambda ds, n: ds.map(lambda v: v * n), lambda e, n: [v * n for v in e]),
+    "map_async": (
+        lambda ds, n: ds.map(later(lambda v: v * n), num_parallel=n + 1),
+        lambda e, n: [v * n for v in e],
+    ),
     "filter": (
         lambda ds, n: ds.filter(lambda v: v % (n + 1) == 0),
         lambda e, n: [v for v in e if v % (n + 1) == 0],
     ),
     "repeat": (lambda ds, n: ds.repeat(n), lambda e, n: e * n),
     "concatenate": (lambda ds, n: ds.concatenate(ds.take(n)), lambda e, n: e + e[:n]),
+    "concatenate_many": (
+        lambda ds, n: ds.take(n).concatenate(ds, ds.skip(n)).concatenate(ds),
+        lambda e, n: e[:n] + e + e[n:] + e,
+    ),
     "zip": (lambda ds, n: ds.zip(ds.skip(n)), lambda e, n: list(zip(e, e[n:], strict=False))),
     "prefetch": (lambda ds, n: ds.prefetch(n + 1), lambda e, n: e),
     "cache": (lambda ds, n: ds.cache(), lambda e, n: e),
+    "cache_file": (lambda ds, n: filed(ds), lambda e, n: e),
+    "cache_file_batches": (lambda ds, n: filed(ds.batch(n + 1)), lambda e, n: batched(e, n + 1, False)),
+    "interleave": (
+        lambda ds, n: data.interleave((ds, ds.take(n)), n + 1),
+        lambda e, n: in_turns(e, e[:n], n + 1),
+    ),
+    "zip_dict": (
+        lambda ds, n: data.zip({"a": ds.skip(n), "b": ds}).map(lambda row: row["a"] - row["b"]),
+        lambda e, n: [n] * max(0, len(e) - n),
+    ),
     "rebatch": (
         lambda ds, n: ds.batch(n + 1).unbatch().skip(1).batch(2).take(n),
         lambda e, n: batched(e[1:], 2, False)[:n],
@@ -83,6 +134,116 @@ def test_operator_equals_its_model(name, columns, sizes, n):
     assert plain(run(dataset)) == expected  # a recipe: the second pass is like the first
 
 
+@given(sizes=BLOCKS, n=st.integers(0, 9))
+@settings(max_examples=25, deadline=None)
+def test_unordered_async_map_loses_nothing_and_doubles_nothing(sizes, n):
+    dataset = blocks_of(sizes, True).map(later(int), num_parallel=n + 1, ordered=False)
+    assert sorted(run(dataset)) == list(range(sum(sizes)))
+
+
+@given(sizes=BLOCKS)
+@settings(max_examples=25, deadline=None)
+def test_unbatch_takes_batches_of_every_length_apart(sizes):
+    total = list(itertools.accumulate(sizes, initial=0))
+    batches = [np.arange(start, stop) for start, stop in itertools.pairwise(total)]
+    dataset = data.generator(lambda: iter(batches)).unbatch()
+    assert plain(run(dataset)) == list(range(sum(sizes)))
+    assert plain(run(dataset.batch(3))) == batched(list(range(sum(sizes))), 3, False)
+
+
+@given(count=st.integers(0, 20), capacity=st.integers(1, 5), pause=st.integers(0, 8))
+@settings(max_examples=50, deadline=None)
+def test_prefetch_keeps_the_order_however_slow_the_consumer(count, capacity, pause):
+    async def numbers():
+        for number in range(count):
+            yield number
+
+    async def consume():
+        received, dataset = [], data.from_async_iterable(numbers).prefetch(capacity)
+        async for number in dataset:
+            received.append(number)
+            for _ in range(pause):
+                await asyncio.sleep(0)
+        return received, dataset.statistics()
+
+    received, statistics = asyncio.run(consume())
+    assert received == list(range(count))
+    assert statistics.rows == count
+    assert statistics.buffered == 0
+    assert statistics.buffered_peak <= capacity
+
+
+def nested(number):
+    return {"a": (number, [number, -number]), "b": number % 2 == 0, "c": str(number)}
+
+
+def nested_blocks(sizes):
+    """A dataset of nested elements in stacked blocks of the given sizes."""
+    total = list(itertools.accumulate(sizes, initial=0))
+
+    def make():
+        for start, stop in itertools.pairwise(total):
+            n = np.arange(start, stop)
+            texts = np.array([str(i) for i in n], object)
+            yield Columns({"a": (n, np.stack([n, -n], axis=1)), "b": n % 2 == 0, "c": texts}, len(n))
+
+    return data.generator(make)
+
+
+def deep(element):
+    """Nested elements, with lists and plain numbers in place of arrays and NumPy's."""
+    return transform(element, lambda leaf: leaf.tolist() if hasattr(leaf, "tolist") else leaf)
+
+
+def piled(batches):
+    """Lists of nested elements as batches of them."""
+    return [together(batch, list, "test") for batch in batches]
+
+
+def ready(sizes, columns):
+    dataset = nested_blocks(sizes)
+    return dataset if columns else dataset.map(lambda element: element)
+
+
+STRUCTURED = {
+    name: MODELS[name]
+    for name in (
+        "take", "skip", "shard", "enumerate", "unbatch", "repeat", "concatenate", "zip", "prefetch", "cache",
+        "cache_file", "interleave",
+    )
+} | {
+    "batch": (lambda ds, n: ds.batch(n + 1), lambda e, n: piled(batched(e, n + 1, False))),
+    "cache_file_batches": (lambda ds, n: filed(ds.batch(n + 1)), lambda e, n: piled(batched(e, n + 1, False))),
+    "filter": (
+        lambda ds, n: ds.filter(lambda row: row["a"][0] % (n + 1) == 0),
+        lambda e, n: [row for row in e if row["a"][0] % (n + 1) == 0],
+    ),
+    "shuffle": (lambda ds, n: ds.shuffle(n + 1, seed=n, reshuffle_each_iteration=False),
+        lambda e, n: shuffled(e, n + 1, np.random.default_rng(np.random.SeedSequence(n)))),
+}  # fmt: skip
+
+
+@pytest.mark.parametrize("columns", [True, False])
+@pytest.mark.parametrize("name", STRUCTURED)
+@given(sizes=BLOCKS, n=st.integers(0, 9))
+@settings(max_examples=15, deadline=None)
+def test_operator_equals_its_model_on_nested_elements(name, columns, sizes, n):
+    operator, model = STRUCTURED[name]
+    dataset = operator(ready(sizes, columns), n)
+    expected = model([nested(number) for number in range(sum(sizes))], n)
+    for _ in range(2):
+        assert [deep(element) for element in run(dataset)] == expected
+
+
+def test_every_operator_has_a_model():
+    operators = {
+        name
+        for name in vars(data.Dataset)
+        if not name.startswith("_") and callable(getattr(data.Dataset, name))
+    }
+    assert operators - {name.partition("_")[0] for name in MODELS} == {"shuffle"}  # which has one below
+
+
 @pytest.mark.parametrize("name", MODELS)
 @given(count=st.integers(0, 12), n=st.integers(0, 5))
 @settings(max_examples=15, deadline=None)
@@ -92,6 +253,22 @@ def test_length_is_the_number_of_elements_where_it_is_known(name, count, n):
         assert dataset.length == len(run(dataset))
     else:
         assert name in ("filter", "unbatch", "rebatch")
+
+
+@pytest.mark.parametrize("hash_seed", ["0", "1", "random"])
+async def test_a_seed_gives_the_same_orders_in_every_process(hash_seed):
+    program = (
+        "import asyncio; from aseq import data\n"
+        "ds = data.array(range(30)).shuffle(10, seed=5)\n"
+        "for _ in range(2): print(*asyncio.run(ds.to_list()))"
+    )
+    other = await asyncio.create_subprocess_exec(
+        sys.executable, "-c", program, env={**os.environ, "PYTHONHASHSEED": hash_seed}, stdout=subprocess.PIPE
+    )
+    printed, _ = await other.communicate()
+    here = data.array(np.arange(30)).shuffle(10, seed=5)
+    for line in printed.decode().splitlines():
+        assert [*map(int, line.split())] == plain(await here.to_list())
 
 
 def shuffled(elements, size, random):
@@ -174,12 +351,32 @@ async def test_batches_of_python_values():
 
 
 @pytest.mark.parametrize(
+    ("values", "dtype"),
+    [
+        ([1, 2.5], np.float32),
+        ([2.5, 1], np.float32),
+        ([np.float64(2.5), 1.5], np.float64),
+        ([1.5, np.float64(2.5)], np.float64),
+        ([1.5, np.float32(2.5)], np.float32),
+        ([np.int64(1), np.float32(2.5)], np.float64),
+        ([True, False], np.bool_),
+    ],
+)
+async def test_dtypes_do_not_depend_on_the_order_of_values(values, dtype):
+    for each in (values, values[::-1]):
+        (batch,) = await data.generator(lambda each=each: iter(each)).batch(2).to_list()
+        assert batch.dtype == dtype
+        assert batch.tolist() == each
+
+
+@pytest.mark.parametrize(
     ("elements", "problem"),
     [
         ([np.ones(2), np.ones(3)], r"expected elements of one shape, received \(2,\) and \(3,\)"),
         ([{"a": 1}, {"b": 1}], "expected elements of one structure"),
         ([(1, 2), 3], "expected elements of one structure"),
         ([3, (1, 2)], "expected elements of one structure"),
+        ([[[1], [1, 2]], 3], "batch: expected arrays, or lists of lists of one length"),
     ],
 )
 async def test_elements_that_do_not_stack(elements, problem):
@@ -192,6 +389,8 @@ async def test_unbatch_refuses_what_has_no_rows():
         await data.array([1, 2]).unbatch().to_list()
     with pytest.raises(DataError, match=r"arrays of one length, received \[2, 3\]"):
         await data.generator(lambda: [(np.ones(2), np.ones(3))]).unbatch().to_list()
+    with pytest.raises(DataError, match="unbatch: expected arrays, or lists of lists of one length"):
+        await data.generator(lambda: [[[1], [1, 2]]]).unbatch().to_list()
 
 
 async def test_functions_of_several_arguments_get_the_parts_of_a_pair():
@@ -312,8 +511,48 @@ async def test_a_function_that_forgot_its_async():
     async def work(value):
         return value
 
-    with pytest.raises(DataError, match="received an awaitable"):
-        await data.array([1]).map(lambda value: work(value)).to_list()
+    for operator in (data.Dataset.map, data.Dataset.filter):
+        with pytest.raises(DataError, match="received an awaitable"):
+            await operator(data.array([1]), lambda value: work(value)).to_list()
+
+
+async def test_a_function_that_makes_several_of_one():
+    async def twice(value):
+        yield value
+        yield value
+
+    for function in (twice, iter_twice):
+        with pytest.raises(DataError, match="received a generator"):
+            await data.array([1]).map(function).to_list()
+
+
+def iter_twice(value):
+    yield value
+    yield value
+
+
+async def test_an_error_of_a_function_says_on_which_element():
+    def fails(value):
+        if value == 300:
+            raise ValueError("three hundred")
+        return True
+
+    async def fails_later(value):
+        return fails(value)
+
+    numbers = data.generator(lambda: range(1000))
+    for dataset, name in (
+        (numbers.map(fails), "map(.*fails)"),
+        (numbers.filter(fails), "filter(.*fails)"),
+        (numbers.map(lambda x: x).map(fails), "map(.*fails)"),
+        (numbers.map(fails_later, num_parallel=3), "map(.*fails_later)"),
+        (numbers.enumerate().map(lambda _, x: fails(x)), "map(.*<lambda>)"),
+    ):
+        with pytest.raises(ValueError, match="three hundred") as error:
+            await dataset.to_list()
+        (note,) = error.value.__notes__
+        wanted = f"raised by {name} on element 300 of the pass, counted from 0"
+        assert re.fullmatch(wanted.replace("(", r"\(").replace(")", r"\)"), note)
 
 
 @pytest.mark.parametrize("operator", ["map", "filter"])
@@ -392,6 +631,10 @@ async def test_repeating_what_may_be_empty_promises_no_length():
         lambda ds: data.zip(ds),
         lambda ds: data.zip(()),
         lambda ds: data.interleave((ds,), 0),
+        lambda ds: data.interleave(ds),
+        lambda ds: data.interleave(()),
+        lambda ds: data.interleave(each for each in (ds, ds)),
+        lambda ds: data.interleave(None),
         lambda ds: data.generator([1, 2]),
         lambda ds: data.from_async_iterable([1, 2]),
         lambda ds: data.array([1], sample_weight=[1]),
@@ -409,6 +652,43 @@ def test_unequal_arrays_are_refused_at_the_call():
         data.array(3)
     with pytest.raises(DataError, match="array: expected rows of one shape"):
         data.array({"x": [[1], [1, 2]]})
+    with pytest.raises(DataError, match="expected arrays, received None"):
+        data.array(None)
+    with pytest.raises(DataError, match="received a masked one"):
+        data.array(np.ma.array([1, 2], mask=[True, False]))
+
+
+@pytest.mark.parametrize(
+    ("call", "way_out"),
+    [
+        (lambda ds: ds.repeat(-1), "Leave it out to repeat without end"),
+        (lambda ds: ds.take(-1), "All of them are there without take"),
+    ],
+)
+def test_what_means_everything_elsewhere_is_refused_with_the_way_out(call, way_out):
+    with pytest.raises(ConfigError, match=way_out):
+        call(data.array([1]))
+
+
+async def test_what_a_function_does_in_place_does_not_reach_the_arrays():
+    def double(batch):
+        batch *= 2
+        return batch
+
+    x = np.ones((4, 1))
+    for dataset in (data.array(x), data.array(x).batch(2), data.array({"x": x}, x).map(lambda x, y: x["x"])):
+        with pytest.raises(ValueError, match="read-only"):
+            await dataset.map(double).to_list()
+    assert x.tolist() == [[1], [1], [1], [1]]
+    x += 1  # it is still the user's own
+
+
+async def test_hundreds_of_datasets_one_after_the_other():
+    dataset = data.array([0])
+    for number in range(1, 500):
+        dataset = dataset.concatenate(data.array([number]))
+    assert plain(await dataset.to_list()) == list(range(500))
+    assert dataset.length == 500
 
 
 async def test_array_with_weights():

@@ -4,10 +4,12 @@ from __future__ import annotations
 
 import asyncio
 import gc
+import sys
 import threading
 from contextlib import aclosing, asynccontextmanager
 
 import numpy as np
+import pyarrow as pa
 import pytest
 
 from aseq import data
@@ -144,6 +146,134 @@ async def test_breaking_out_of_a_loop_closes_soon():
     gc.collect()
     await asyncio.sleep(0.05)
     assert source.closed == 1
+
+
+ENDS = r"""
+import asyncio, io
+import pyarrow as pa
+from pyarrow import parquet
+from aseq import data
+
+opened = closed = 0
+kept = []
+
+async def numbers():
+    global opened, closed
+    opened += 1
+    try:
+        for number in range(100):
+            await asyncio.sleep(0)
+            yield number
+    finally:
+        await asyncio.sleep(0)
+        closed += 1
+
+async def slow(number):
+    await asyncio.sleep(0.001)
+    return number
+
+async def main(dataset, hold):
+    elements = aiter(dataset)
+    kept[:] = [elements] if hold else []
+    async for _ in elements:
+        return
+
+ds = data.from_async_iterable(numbers)
+table, rows = io.BytesIO(), data.MemorySource(b"a\n" + 9 * b"1\n")
+parquet.write_table(pa.table({"a": range(9)}), table, row_group_size=2)
+files = data.parquet(data.MemorySource(table.getvalue())), data.csv(rows), data.csv([rows, rows])
+for dataset in files:
+    for hold in (False, True):
+        asyncio.run(main(dataset, hold))
+for dataset in (
+    ds, ds.map(str), ds.prefetch(2), ds.map(slow, num_parallel=3, ordered=False).prefetch(1), ds.zip(ds),
+    data.interleave((ds, ds)), ds.concatenate(ds), ds.repeat(), ds.cache(), ds.shuffle(3).batch(2).prefetch(1).repeat(),
+):
+    for hold in (False, True):
+        asyncio.run(main(dataset, hold))
+        assert 0 < opened == closed, (dataset, hold, opened, closed)
+"""
+
+
+async def test_a_program_that_ends_in_a_pass_closes_it_without_a_word():
+    program = await asyncio.create_subprocess_exec(
+        sys.executable, "-X", "dev", "-c", ENDS, stderr=asyncio.subprocess.PIPE
+    )
+    _, complaints = await program.communicate()
+    assert complaints.decode() == ""
+    assert program.returncode == 0
+
+
+@pipelines
+async def test_a_wait_that_was_cancelled_does_not_look_like_the_end(pipeline):
+    more = asyncio.Event()
+
+    async def live():
+        yield 0
+        await more.wait()
+        yield 1
+
+    async with aiter(pipeline(data.from_async_iterable(live))) as elements:
+        await anext(elements)
+        waiting = asyncio.ensure_future(anext(elements))
+        for _ in range(100):
+            await asyncio.sleep(0)
+        waiting.cancel()
+        with pytest.raises(asyncio.CancelledError):
+            await waiting
+        for _ in range(2):
+            with pytest.raises(StreamConsumed, match="a wait for its next element was cancelled"):
+                await anext(elements)
+    with pytest.raises(StopAsyncIteration):
+        await anext(elements)
+
+
+def test_a_dataset_serves_one_event_loop_after_another():
+    for pipeline in PIPELINES.values():
+        dataset = pipeline(data.csv(CountingSource()))
+        for _ in range(2):
+            assert len(asyncio.run(dataset.to_list())) == ROWS
+
+
+async def test_what_a_cancel_finds_half_begun_is_closed():
+    class Connection:
+        opened = closed = 0
+
+        def __init__(self):
+            Connection.opened += 1
+
+        def __iter__(self):
+            return self
+
+        def __next__(self):
+            return 1
+
+        def close(self):
+            Connection.closed += 1
+
+    for turns in range(50):
+        task = asyncio.create_task(data.generator(Connection).take(5).to_list())
+        for _ in range(turns):
+            await asyncio.sleep(0)
+        task.cancel()
+        await asyncio.wait([task])
+        assert Connection.opened == Connection.closed
+    assert Connection.opened > 0
+
+
+async def test_a_generator_that_has_ended_is_refused():
+    async def async_numbers():
+        yield 1
+
+    numbers, others = iter_once(), async_numbers()
+    for dataset in (data.generator(lambda: numbers), data.from_async_iterable(lambda: others)):
+        assert await dataset.to_list() == [1]
+        with pytest.raises(StreamConsumed, match="expected a new iterator"):
+            await dataset.to_list()
+
+
+def iter_once():
+    yield 1
 
 
 async def test_take_reads_no_further_than_needed():
@@ -287,6 +417,54 @@ async def test_statistics_belong_to_the_latest_pass():
     await batches.to_list()
     assert batches.statistics().bytes == rows.statistics().bytes == len(TEXT)
     assert rows.statistics().rows == ROWS
+
+
+COUNTED = {
+    "array": lambda: data.array(np.arange(6)),
+    "generator": lambda: data.generator(lambda: range(6)),
+    "iterable": lambda: data.from_iterable([*range(6)]),
+    "async": lambda: data.from_async_iterable(six),
+    "table": lambda: data.table(pa.table({"a": range(6)})),
+    "csv": lambda: data.csv(data.MemorySource(b"a\n" + b"1\n" * 6)),
+}
+
+
+async def six():
+    for number in range(6):
+        yield number
+
+
+@pytest.mark.parametrize("name", COUNTED)
+async def test_rows_are_counted_whatever_they_come_from(name):
+    dataset = COUNTED[name]()
+    for each, rows in (
+        (dataset, 6),
+        (dataset.batch(4), 6),
+        (dataset.repeat(2), 12),
+        (dataset.zip(dataset), 12),
+    ):
+        await each.to_list()
+        assert each.statistics().rows == dataset.statistics().rows == rows
+    cached = dataset.cache()
+    for rows in (6, 0):
+        await cached.to_list()
+        assert cached.statistics().rows == rows
+
+
+async def test_the_bytes_of_texts_count_in_a_buffer(monkeypatch):
+    monkeypatch.setattr("aseq.data._prefetch.MAX_BYTES", 3000)
+    given = []
+
+    async def texts():
+        for _ in range(50):
+            given.append(1)
+            yield "a" * 1000
+
+    async with aiter(data.from_async_iterable(texts).prefetch(30)) as elements:
+        await anext(elements)
+        for _ in range(100):
+            await asyncio.sleep(0)
+        assert len(given) == 4
 
 
 async def test_the_loop_stays_free_while_a_large_chunk_is_parsed():

@@ -38,6 +38,11 @@ def whole(**headers: str) -> Head:
         ({"etag": '"1"', "last-modified": OLD, "date": LATER}, '"1"'),
         ({"etag": 'W/"1"'}, None),
         ({"etag": "1"}, None),
+        ({"etag": '"1'}, None),
+        ({"etag": '"1", "2"'}, None),
+        ({"etag": '"\x01"'}, None),
+        ({"etag": '"\udcff"'}, None),
+        ({"etag": '"\udcff"', "last-modified": OLD, "date": LATER}, OLD),
         ({"last-modified": OLD, "date": LATER}, OLD),
         ({"etag": 'W/"1"', "last-modified": OLD, "date": LATER}, OLD),
         ({"last-modified": OLD, "date": OLD}, None),
@@ -62,6 +67,19 @@ def test_identity_is_asked_for_always_and_a_part_only_after_bytes(consumed: int)
 
 def test_a_server_that_says_none_is_not_asked_for_ranges() -> None:
     assert "Range" not in interrupted({**STRONG, "accept-ranges": "none"}).request_headers()
+
+
+@pytest.mark.parametrize(
+    ("headers", "length"),
+    [
+        ({"content-length": "10"}, 10),
+        ({"content-length": "10", "transfer-encoding": "chunked"}, None),
+        *(({"content-length": text}, None) for text in ("", "-1", "+1", "1_0", "²", "٣", "9" * 30)),
+        ({}, None),
+    ],
+)
+def test_a_length_is_known_if_it_is_stated(headers: dict[str, str], length: int | None) -> None:
+    assert Version.of(Head(200, headers)).length == length
 
 
 def test_a_part_goes_on_where_the_loss_was() -> None:
@@ -135,6 +153,23 @@ def test_a_part_that_starts_elsewhere_is_refused(content_range: str) -> None:
     head = Head(206, {"content-range": content_range, "etag": '"1"'}, "http://host/a.csv")
     with pytest.raises(SourceError, match="Content-Range to start at byte 4"):
         interrupted(STRONG).begin(head)
+
+
+@pytest.mark.parametrize(
+    ("content_range", "length", "says"),
+    [
+        ("bytes 4-3/10", "6", "expected a range of bytes"),
+        ("bytes 4-10/10", "7", "expected a range of bytes"),
+        ("bytes 4-9/10", "10", "expected 6 bytes, received .* Content-Length 10"),
+        ("bytes 4-9/*", "5", "expected 6 bytes, received .* Content-Length 5"),
+    ],
+)
+def test_a_part_whose_headers_contradict_each_other_is_refused(
+    content_range: str, length: str, says: str
+) -> None:
+    headers = {"content-range": content_range, "content-length": length, "etag": '"1"'}
+    with pytest.raises(SourceError, match=says):
+        interrupted(STRONG).begin(Head(206, headers, "http://host/a.csv"))
 
 
 def test_a_part_that_nobody_asked_for_is_refused() -> None:

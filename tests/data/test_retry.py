@@ -1,6 +1,7 @@
 from __future__ import annotations
 
 import random
+import time
 
 import pytest
 
@@ -64,6 +65,28 @@ def test_retry_after(text: str | None, seconds: float | None) -> None:
 )
 def test_what_is_no_date_is_none(text: str | None) -> None:
     assert parse_http_date(text) is None
+
+
+@pytest.mark.skipif(not hasattr(time, "tzset"), reason="the system has one time zone")
+@pytest.mark.parametrize(
+    "text",
+    [
+        "Sun, 06 Nov 1994 08:49:37 GMT",
+        "Sunday, 06-Nov-94 08:49:37 GMT",
+        "Sun Nov  6 08:49:37 1994",
+        "Sun, 06 Nov 1994 08:49:37 -0000",
+    ],
+)
+def test_all_forms_of_a_date_mean_the_same_wherever_they_are_read(
+    text: str, monkeypatch: pytest.MonkeyPatch
+) -> None:
+    monkeypatch.setenv("TZ", "America/New_York")
+    time.tzset()
+    try:
+        assert parse_http_date(text) == 784111777.0
+    finally:
+        monkeypatch.undo()
+        time.tzset()
 
 
 def test_jitter_leaves_the_users_seed_alone() -> None:

@@ -9,9 +9,11 @@ import threading
 from typing import TYPE_CHECKING, Any
 
 import aiohttp
+import numpy as np
 import pytest
 
-from aseq import data
+import aseq
+from aseq import data, layers
 from aseq.data._retry import Pace
 from aseq.data._source import CHUNK_SIZE, Source
 from aseq.data._statistics import Statistics
@@ -80,6 +82,43 @@ async def test_memory_is_bounded_by_the_socket_not_by_the_content() -> None:
         assert taken < 5 * CHUNK_SIZE
 
 
+async def test_a_stream_that_was_left_unread_until_the_server_gave_up_goes_on() -> None:
+    """Storage services reset what is not read for minutes: to a slow training that is everyday life."""
+
+    async def no_sleep(_: float) -> None: ...
+
+    content, statistics = os.urandom(16 << 20), Statistics()
+    async with FaultyServer(content) as server:
+        source = WebSource(server.url, _pace=Pace(sleep=no_sleep))
+        async with source.open(statistics) as chunks:
+            received = await anext(chunks)
+            for connection in server._server.connections:
+                assert connection.transport is not None
+                connection.transport.abort()
+            received += b"".join([chunk async for chunk in chunks])
+    assert received == content
+    assert statistics.retries == 1
+    assert server.requests[1]["range"] == f"bytes={statistics.resumed_at}-"
+
+
+async def test_a_consumer_slower_than_the_timeout_is_no_stall() -> None:
+    content, statistics = bytes(16 << 20), Statistics()
+    async with FaultyServer(content) as server, WebSource(server.url, timeout=1.0).open(statistics) as chunks:
+        size = len(await anext(chunks))
+        await asyncio.sleep(1.5)  # the timeout is for the server
+        size += sum([len(chunk) async for chunk in chunks])
+    assert (size, statistics.retries) == (len(content), 0)
+
+
+async def test_steps_per_epoch_leave_no_connection_behind() -> None:
+    model = aseq.Sequential([layers.Input((1,)), layers.Dense(1)])
+    model.compile("sgd", "mse")
+    async with FaultyServer(b"a,b\n" + b"1,2\n" * 2_000_000) as server:
+        rows = data.web(server.url, label="b")
+        await model.fit_dataset(rows.batch(10).prefetch(2), epochs=2, steps_per_epoch=3, verbose=0)
+        await server.quiet()
+
+
 async def test_own_session_leaves_no_socket_and_no_thread() -> None:
     async with FaultyServer(CONTENT) as server:
         before, threads = open_sockets(), threading.active_count()
@@ -112,6 +151,17 @@ async def test_a_closed_session_is_refused() -> None:
     await session.close()
     with pytest.raises(ConfigError, match="expected an open session"):
         await read(WebSource("http://127.0.0.1:1/", session=session))
+
+
+async def test_a_session_of_another_event_loop_is_named() -> None:
+    def elsewhere() -> None:
+        with pytest.raises(
+            ConfigError, match="expected a session of the event loop that runs, received Runt"
+        ):
+            asyncio.run(read(WebSource(server.url, session=session)))
+
+    async with FaultyServer(CONTENT) as server, aiohttp.ClientSession() as session:
+        await asyncio.to_thread(elsewhere)
 
 
 @pytest.mark.parametrize("own", [True, False])
@@ -208,15 +258,20 @@ async def test_an_empty_content_is_no_chunks() -> None:
         ({"timeout": "60"}, "timeout above 0 seconds, an aiohttp.ClientTimeout or None, received '60'"),
         ({"timeout": True}, "timeout above 0"),
         ({"timeout": float("nan")}, "timeout above 0"),
-        ({"retries": None}, "retries of 0 or more, received None"),
-        ({"retries": -1}, "retries of 0 or more, received -1"),
-        ({"max_redirects": -1}, "max_redirects of 0 or more"),
-        ({"max_bytes": -1}, "max_bytes of 0 or more"),
+        ({"retries": None}, "retries to be an integer of 0 or more, received None"),
+        ({"retries": True}, "retries to be an integer of 0 or more, received True"),
+        ({"retries": -1}, "retries to be an integer of 0 or more, received -1"),
+        ({"max_redirects": -1}, "max_redirects to be an integer of 0 or more"),
+        ({"max_bytes": -1}, "max_bytes to be an integer of 0 or more"),
         ({"headers": [("X", "7")]}, "headers to be a dict .*, received list"),
         ({"headers": "x"}, "headers to be a dict .*, received str"),
         ({"headers": {"X": 7}}, "headers to map texts to texts, received {'X': int}"),
         ({"headers": {7: "X"}}, "headers to map texts to texts, received {7: str}"),
+        ({"headers": {"X": "token\n"}}, "a line break or another control character in 'X'. Use strip"),
+        ({"headers": {"X": "1\r\nY: 2"}}, "headers of one line"),
+        ({"headers": {"X\0": "1"}}, "headers of one line"),
         ({"session": 5}, "session to be an aiohttp.ClientSession, received 5"),
+        ({"session": aiohttp.ClientSession}, "session to be an aiohttp.ClientSession, received <class"),
         ({"session": {}}, "session to be an aiohttp.ClientSession, received {}"),
         ({"headers": {"range": "bytes=5-"}}, "headers without range"),
         ({"headers": {"Accept-Encoding": "gzip"}}, "headers without Accept-Encoding"),
@@ -225,6 +280,27 @@ async def test_an_empty_content_is_no_chunks() -> None:
 def test_arguments_that_cannot_be_right_are_refused_at_once(arguments: dict[str, Any], says: str) -> None:
     with pytest.raises(ConfigError, match=says):
         WebSource(**{"url": "http://host/a.csv", **arguments})
+
+
+@pytest.mark.parametrize(
+    "url", ["http://me:secret@ho\\st/", "http://me:secret@host:port/", "http://me:sec/ret@host/"]
+)
+async def test_a_password_does_not_show_where_the_address_is_wrong(url: str) -> None:
+    with pytest.raises((ConfigError, SourceError)) as caught:
+        await read(WebSource(url, retries=0))
+    assert "sec" not in str(caught.value)
+
+
+async def test_numbers_of_numpy_are_taken() -> None:
+    async with FaultyServer(CONTENT) as server:
+        source = WebSource(
+            server.url,
+            timeout=np.float32(5),
+            retries=np.int64(1),
+            max_redirects=np.int8(1),
+            max_bytes=np.int64(1e6),
+        )
+        assert await read(source) == CONTENT
 
 
 async def test_a_password_does_not_show_in_messages() -> None:
