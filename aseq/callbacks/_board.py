@@ -11,8 +11,7 @@ import importlib
 import sys
 import time
 from contextlib import suppress
-from importlib.util import find_spec
-from typing import TYPE_CHECKING, Any
+from typing import TYPE_CHECKING
 
 from anyio.lowlevel import RunVar
 
@@ -22,8 +21,8 @@ if TYPE_CHECKING:
     from collections.abc import Callable
 
     from rich.console import Console
-    from rich.live import Live
 
+    from aseq.callbacks._display import Display
     from aseq.callbacks._row import Row
 
 __all__ = ["Board", "Segment", "prepare", "say"]
@@ -37,8 +36,8 @@ INTERVAL = 0.1
 SHARE = 0.01
 """Part of the loop's time that drawing may take."""
 
-DISPLAY = ("rich.live", "aseq.callbacks._drawing")
-"""The modules that draw."""
+DISPLAY = "aseq.callbacks._display"
+"""The module that draws, and imports rich."""
 
 GONE = (OSError, SystemExit)
 """What writing raises when the terminal is gone; rich makes the second of a broken pipe."""
@@ -66,7 +65,7 @@ class Board:
         self._console = console
         self._rows: list[tuple[Row, bool]] = []
         self._written: list[list[Segment]] = []
-        self._live: Live | None = None
+        self._display: Display | None = None
         self._gone = False
         self._timer: asyncio.TimerHandle | None = None
         self._frame = 0
@@ -95,23 +94,25 @@ class Board:
         """Draw a row, too, if there is a terminal."""
         if _can_draw(self._console):
             self._rows = [(other, live or other is row) for other, live in self._rows]
-            if self._live is None:
+            if self._display is None:
                 self._start()
 
     def close(self, row: Row) -> None:
         """Take a row away; the display ends with its last."""
         self._rows = [(other, live) for other, live in self._rows if other is not row]
-        if self._live is not None and not self._drawn():
+        if self._display is not None and not self._drawn():
             self._stop()
 
     def write(self, segments: list[Segment]) -> None:
         """Write a line: above the rows if there is a display, else at once."""
         if self._gone:
             return
-        if self._live is not None:
+        if self._display is not None:
             self._written.append(segments)
         elif self._console is not None:
-            self._console.print(_text([segments]), soft_wrap=True)
+            from rich.text import Text
+
+            self._console.print(Text.assemble(*segments), soft_wrap=True)
         else:
             print("".join(text for text, _ in segments), flush=True)
 
@@ -126,52 +127,39 @@ class Board:
 
     def _start(self) -> None:
         from rich import get_console
-        from rich.errors import LiveError
-        from rich.live import Live
 
-        live = Live(console=self._console or get_console(), auto_refresh=False, transient=True)
-        try:
-            live.start()
-        except LiveError:  # the console shows a display of someone else's: lines will do
-            return
-        self._live = live
-        self._tick()
+        from aseq.callbacks._display import open_display
+
+        self._display = open_display(self._console or get_console())
+        if self._display is not None:  # else lines will do
+            self._tick()
 
     def _tick(self) -> None:
         begun = time.thread_time()
         try:
             self._draw()
         except GONE:  # but training is not
-            self._live, self._gone = None, True
+            self._gone = True
+            self._stop()
             return
         pause = max(INTERVAL, (time.thread_time() - begun) / SHARE)
         self._timer = asyncio.get_running_loop().call_later(pause, self._tick)
 
     def _draw(self) -> None:
-        from aseq.callbacks._drawing import draw
-
-        live = self._live
-        if live is None:
-            return
-        written, self._written = self._written, []
-        live.update(_text(draw(self._drawn(), live.console, self._frame)))
-        self._frame += 1
-        if written:
-            live.console.print(_text(written), soft_wrap=True)
-        live.refresh()
+        if self._display is not None:
+            written, self._written = self._written, []
+            self._display.draw(written, self._drawn(), self._frame)
+            self._frame += 1
 
     def _stop(self) -> None:
         if self._timer is not None:
             self._timer.cancel()
             self._timer = None
-        live, self._live = self._live, None
+        display, self._display = self._display, None
         written, self._written = self._written, []
-        if live is not None:
+        if display is not None:
             with suppress(*GONE):
-                if written:
-                    live.console.print(_text(written), soft_wrap=True)
-            with suppress(*GONE):
-                live.stop()
+                display.close(written)
 
 
 _BOARDS: RunVar[dict[Console | None, Board]] = RunVar("aseq progress boards")
@@ -180,8 +168,7 @@ _BOARDS: RunVar[dict[Console | None, Board]] = RunVar("aseq progress boards")
 async def prepare(console: Console | None) -> None:
     """Import what a display needs, if one might be seen: in a worker thread, since it takes a while at first."""
     if console is not None or _is_interactive():
-        for name in DISPLAY:
-            await FILES.run(importlib.import_module, name)
+        await FILES.run(importlib.import_module, DISPLAY)
 
 
 def say(message: str) -> None:
@@ -199,14 +186,6 @@ def say(message: str) -> None:
         board.write([(message, "")])
 
 
-def _text(lines: list[list[Segment]]) -> Any:
-    from rich.text import Text
-
-    text = Text("\n").join(Text.assemble(*line) for line in lines)
-    text.no_wrap, text.overflow = True, "ellipsis"
-    return text
-
-
 def _can_draw(console: Console | None) -> bool:
     """Whether a display would be seen; rich is only imported where it might."""
     if console is None:
@@ -215,9 +194,7 @@ def _can_draw(console: Console | None) -> bool:
         from rich import get_console
 
         console = get_console()
-    if console.is_jupyter:
-        return find_spec("ipywidgets") is not None  # what rich draws with there
-    return console.is_terminal and not console.is_dumb_terminal
+    return console.is_jupyter or (console.is_terminal and not console.is_dumb_terminal)
 
 
 def _is_interactive() -> bool:

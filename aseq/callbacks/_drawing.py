@@ -16,7 +16,7 @@ if TYPE_CHECKING:
     from aseq.callbacks._board import Segment
     from aseq.callbacks._row import Row
 
-__all__ = ["draw"]
+__all__ = ["draw", "fold"]
 
 GAP = "  "
 WIDEST_LABEL = 24
@@ -54,6 +54,37 @@ def draw(rows: Sequence[Row], console: Console, frame: int) -> list[list[Segment
     if hidden > 0:
         lines.append([(f"and {hidden} more", "dim")])
     return lines
+
+
+def fold(line: list[Segment], width: int) -> list[list[Segment]]:
+    """A line that is to stay, broken at its gaps where the terminal is too narrow.
+
+    Examples:
+        >>> line = [("big  ", ""), ("loss ", "dim"), ("0.1", ""), ("  ", ""), ("auc ", "dim"), ("0.9", "")]
+        >>> for part in fold(line, 16):
+        ...     print("".join(text for text, _ in part))
+        big  loss 0.1
+          auc 0.9
+    """
+    lines: list[list[Segment]] = [[]]
+    for piece in _pieces(line):
+        taken = "".join(text for text, _ in lines[-1] + piece).rstrip()
+        if lines[-1] and cell_len(taken) > width:
+            text, style = lines[-1].pop()
+            lines[-1].append((text.rstrip(), style))
+            lines.append([(GAP, "")])
+        lines[-1] += piece
+    return lines
+
+
+def _pieces(line: list[Segment]) -> list[list[Segment]]:
+    """What stands between the gaps, each with the gap behind it."""
+    pieces: list[list[Segment]] = [[]]
+    for segment in line:
+        pieces[-1].append(segment)
+        if segment[0].endswith(GAP):
+            pieces.append([])
+    return [piece for piece in pieces if piece]
 
 
 def _cells(row: Row) -> list[str]:

@@ -40,10 +40,10 @@ def plot_history(
     rows = math.ceil(len(measures) / columns)
     if figure is None:
         try:
-            from matplotlib.figure import Figure as NewFigure  # not pyplot: no windows, no global state
+            from aseq.callbacks._picture import Picture
         except ImportError:
             raise ConfigError("plot: expected matplotlib. pip install 'aseq[plot]'.") from None
-        figure = NewFigure(figsize=(PANEL[0] * columns, PANEL[1] * rows), layout="constrained")
+        figure = Picture(figsize=(PANEL[0] * columns, PANEL[1] * rows), layout="constrained")
     for place, measure in enumerate(measures, start=1):
         axes = figure.add_subplot(rows, columns, place)
         for key, color, name in (

@@ -14,6 +14,14 @@ if TYPE_CHECKING:
 
 __all__ = ["Row"]
 
+COUNTED = (
+    ("bytes", "{}", "{}"),
+    ("bad_rows", "{} bad row", "{} bad rows"),
+    ("retries", "{} retry", "{} retries"),
+    ("resumed_at", "resumed at {}", "resumed at {}"),
+    ("buffered", "{} ready", "{} ready"),
+)
+BYTES = {"bytes", "resumed_at"}
 SAMPLE_EVERY = 0.2
 """Seconds between the samples that a rate is taken from."""
 
@@ -109,13 +117,13 @@ class Row:
         return steps / seconds if steps > 0 and seconds > 0 else None
 
     def source(self) -> str:
-        """What has come over the wire, for datasets that count it."""
+        """What has come over the wire, and what was out of the ordinary, for datasets that count it."""
         found = self.statistics() if callable(self.statistics) else None
         words = []
-        received = getattr(found, "bytes", 0)
-        if received:
-            words.append(byte_size(received))
-        retries = getattr(found, "retries", 0)
-        if retries:
-            words.append(f"{retries} {'retry' if retries == 1 else 'retries'}")
+        for name, word, of_many in COUNTED:
+            count = getattr(found, name, None)
+            if count:
+                words.append(
+                    (word if count == 1 else of_many).format(byte_size(count) if name in BYTES else count)
+                )
         return "  ".join(words)

@@ -96,6 +96,11 @@ def test_plot_has_a_panel_a_measure_with_both_curves() -> None:
     assert file.getvalue().startswith(b"\x89PNG")
 
 
+def test_plot_is_a_picture_to_a_notebook() -> None:
+    history = asyncio.run(fitted())
+    assert history.plot()._repr_png_().startswith(b"\x89PNG")  # type: ignore[attr-defined]
+
+
 def test_plot_of_some_keys_on_a_figure_of_the_users_own() -> None:
     figure = matplotlib.figure.Figure()
     assert asyncio.run(fitted()).plot(["val_mae"], figure=figure) is figure

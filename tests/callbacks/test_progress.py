@@ -9,6 +9,7 @@ import re
 import subprocess
 import sys
 import threading
+import types
 from contextlib import nullcontext
 from typing import Any
 
@@ -17,7 +18,7 @@ import pytest
 from rich.console import Console
 
 import aseq
-from aseq import callbacks, layers
+from aseq import callbacks, data, layers
 from aseq.callbacks._board import Board
 from aseq.callbacks._drawing import draw
 from aseq.callbacks._row import Row
@@ -144,7 +145,7 @@ class TestDisplay:
             importlib, "import_module", lambda name: imported.update({name: threading.current_thread()})
         )
         await make().fit(X, X, verbose=0, callbacks=callbacks.ProgressBar(console=terminal()))
-        assert imported.keys() == {"rich.live", "aseq.callbacks._drawing"}
+        assert imported.keys() == {"aseq.callbacks._display"}
         assert threading.current_thread() not in imported.values()
 
     async def test_all_fits_of_a_loop_share_one(self) -> None:
@@ -192,7 +193,7 @@ class TestDisplay:
         assert text.count(HIDE) == text.count(SHOW) == 1
         assert text.rindex(SHOW) > text.rindex(HIDE)
         board = Board.here(console)
-        assert board._live is None
+        assert board._display is None
         assert board._timer is None
 
     async def test_prints_of_callbacks_stand_above_the_rows(self) -> None:
@@ -214,6 +215,7 @@ class TestDisplay:
                 return super().write(text)
 
         console = Console(file=Gone(), force_terminal=True, width=80)
+        before = sys.stdout
 
         async def slow(*_: Any) -> None:
             await asyncio.sleep(0.12)
@@ -221,7 +223,17 @@ class TestDisplay:
         listed = [callbacks.ProgressBar(console=console), {"on_yield": slow}]
         history = await make().fit(X, X, epochs=2, verbose=0, callbacks=listed)
         assert history.epoch == [0, 1]
-        assert Board.here(console)._live is None
+        assert Board.here(console)._display is None
+        assert sys.stdout is before
+
+    async def test_lines_break_between_values(self) -> None:
+        console = terminal(width=40)
+        model = aseq.Sequential([layers.Input((1,)), layers.Dense(1)], name="line", seed=0)
+        model.compile("sgd", "mse", metrics=["mae", "cosine_similarity"])
+        await model.fit(X, X, verbose=0, callbacks=callbacks.ProgressBar(console=console))
+        text = plain(written(console)).replace("\r", "")
+        form = r"line  epoch 1/1  2 steps  \d+ms\n  loss \S+  mae \S+\n  cosine_similarity \S+\n"
+        assert re.search(form, text)
 
     async def test_values_are_drawn_from_the_loops_timer(self) -> None:
         console = terminal()
@@ -241,6 +253,51 @@ class TestDisplay:
             listed = [callbacks.ProgressBar(console=console)]
             asyncio.run(make().fit(X, X, verbose=0, callbacks=listed))
         assert written(console).count(SHOW) == 2
+
+
+class TestNotebook:
+    @pytest.fixture
+    def outputs(self, monkeypatch: pytest.MonkeyPatch) -> list[list[str]]:
+        """What each output of the cell has shown, as IPython is told."""
+        shown: list[list[str]] = []
+
+        class Output:
+            def __init__(self) -> None:
+                shown.append([])
+                self.all = shown[-1]
+
+            def update(self, content: dict[str, str], raw: bool) -> None:
+                assert raw
+                assert content["text/html"].startswith("<pre")
+                self.all.append(content["text/plain"])
+
+        def display(content: dict[str, str], raw: bool, display_id: bool) -> Output:
+            assert display_id
+            output = Output()
+            output.update(content, raw)
+            return output
+
+        module = types.ModuleType("IPython.display")
+        module.display = display  # type: ignore[attr-defined]
+        monkeypatch.setitem(sys.modules, "IPython.display", module)
+        return shown
+
+    async def fit(self, **options: Any) -> None:
+        console = Console(file=io.StringIO(), force_jupyter=True, width=100)
+        await make().fit(X, X, verbose=0, callbacks=callbacks.ProgressBar(console=console), **options)
+        assert written(console) == ""
+
+    async def test_one_output_that_is_replaced(self, outputs: list[list[str]]) -> None:
+        await self.fit(epochs=3)
+        (output,) = outputs
+        assert "epoch 1/3  ───" in output[0]
+        assert re.fullmatch(r"(line  epoch \d/3  2 steps  \d+ms  loss \S+\n?){3}", output[-1])
+
+    async def test_many_lines_are_spread_over_outputs(self, outputs: list[list[str]]) -> None:
+        await self.fit(epochs=250)
+        epochs = [re.findall(r"epoch +(\d+)/250  2 steps", output[-1]) for output in outputs]
+        assert list(map(len, epochs)) == [100, 100, 50]
+        assert [epoch for page in epochs for epoch in page] == [str(epoch) for epoch in range(1, 251)]
 
 
 class TestDrawing:
@@ -276,6 +333,10 @@ class TestDrawing:
         row = self.row()
         row.statistics = lambda: type("S", (), {"bytes": 18_230_000, "retries": 2})
         assert "18.2 MB  2 retries" in drawn([row], width=160)[0]
+        row.statistics = data.StreamStatistics(
+            bytes=1000, rows=9, bad_rows=1, retries=1, resumed_at=500, buffered=4
+        )._replace  # a function that gives the same
+        assert "1.0 kB  1 bad row  1 retry  resumed at 500 B  4 ready" in drawn([row], width=160)[0]
 
     def test_narrow_terminals_keep_the_values(self) -> None:
         for width in (120, 90, 80, 70, 60):
