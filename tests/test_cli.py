@@ -133,6 +133,18 @@ def test_files_without_header(tmp_path, capsys):
     assert len(expected.splitlines()) == 1798
 
 
+@pytest.mark.parametrize(("sign", "given"), [(";", ";"), ("\t", "tab"), ("\t", "\\t")])
+def test_files_with_another_delimiter(iris, capsys, sign, given):
+    iris.write_text(iris.read_text().replace(",", sign))
+    model = str(iris.with_name("iris.aseq"))
+    assert (
+        main(["fit", str(iris), "--label", "species", "--delimiter", given, "--save", model, "--quiet"]) == 0
+    )
+    assert "2 features, 'species' to learn, 3 classes" in capsys.readouterr().out
+    assert main(["evaluate", model, str(iris)]) == 0
+    assert main(["predict", model, str(iris)]) == 0
+
+
 def test_a_quantity_is_learned_with_mse(tmp_path, capsys):
     x = np.random.default_rng(0).uniform(-1, 1, (400, 2))
     table = np.column_stack([x, x @ [2.0, -1.0]])
@@ -168,7 +180,7 @@ ERRORS = {
     "standard input": (["fit", "-", "--label", "species"], "only once"),
     "no such column": (["fit", "{iris}", "--label", "colour"], "length, width, species"),
     "no such layer": (["fit", "{iris}", "--label", "species", "--layers", "64 ruly"], "ruly"),
-    "not a layer": (["fit", "{iris}", "--label", "species", "--layers", "many relu"], "--layers"),
+    "not a layer": (["fit", "{iris}", "--label", "species", "--layers", "64relu"], 'expected "64 relu"'),
     "too few units": (["fit", "{iris}", "--label", "species", "--layers", "2 softmax"], "3 units"),
     "no such optimizer": (["fit", "{iris}", "--label", "species", "--optimizer", "adamant"], "adamant"),
     "a format to come": (["fit", "{iris}", "--label", "species", "--save", "m.onnx"], "m.onnx"),
@@ -177,6 +189,10 @@ ERRORS = {
     "the label dropped": (["fit", "{iris}", "--label", "species", "--drop", "-1"], "keep the label"),
     "a feature of text": (["fit", "{iris}", "--label", "0"], "line 2, column 'species': expected a number"),
     "too few fields": (["fit", "{short}", "--label", "b"], "expected 2 fields, received 1."),
+    "names that are doubled": (["fit", "{digits}", "--label", "-1"], "Give --no-header"),
+    "another delimiter": (["fit", "{semicolons}", "--label", "b"], "give --delimiter ';'"),
+    "one class": (["fit", "{other}", "--label", "species"], "two classes or more, received only setosa"),
+    "a web page": (["fit", "{page}", "--label", "b"], "received a page of HTML"),
     "a label that turns into text": (
         ["fit", "{turn}", "--label", "b"],
         "line 3, column 'b': expected a number",
@@ -201,9 +217,10 @@ def test_errors_are_one_line_and_exit_code_2(arguments, says, iris, model, tmp_p
     (tmp_path / "unknown.csv").write_text("length,width,species\n1,2,tulip\n")
     (tmp_path / "short.csv").write_text("a,b\n1,2\n3\n")
     (tmp_path / "turn.csv").write_text("a,b\n1,2\n3,red\n")
-    names = {name: tmp_path / f"{name}.csv" for name in ("other", "unknown", "short", "turn")}
-    names |= {"iris": iris, "model": model}
-    names["fake"] = tmp_path / "fake.aseq"
+    (tmp_path / "semicolons.csv").write_text("a;b\n1;2\n")
+    (tmp_path / "page.csv").write_text("<!doctype html>\n")
+    names = {path.stem: path for path in tmp_path.glob("*.csv")}
+    names |= {"iris": iris, "model": model, "fake": tmp_path / "fake.aseq", "digits": DIGITS}
     assert main([argument.format(**names) for argument in arguments]) == 2
     captured = capsys.readouterr()
     assert captured.err.count("\n") == 1
@@ -287,7 +304,7 @@ def test_version(capsys):
 async def test_survey_scales_and_counts(tmp_path):
     path = tmp_path / "numbers.csv"
     path.write_text("a,b,y\n1,5,1\n2,5,2\n,5,3\n6,5,1\n")
-    found = await survey(str(path), "y", True, None)
+    found = await survey(str(path), "y", {"has_header": True, "delimiter": ","}, None)
     table = found.table
     assert found.rows == 4
     np.testing.assert_allclose(table.mean, [3, 5])

@@ -66,6 +66,13 @@ def _fit_arguments(fit: argparse.ArgumentParser) -> None:
     )
     fit.add_argument("--no-header", action="store_true", help="the first row is data")
     fit.add_argument(
+        "--delimiter",
+        type=lambda text: "\t" if text in ("tab", "\\t") else text,
+        default=",",
+        metavar="CHAR",
+        help='between fields, such as ";" or tab; default: a comma',
+    )
+    fit.add_argument(
         "--layers",
         metavar="LAYERS",
         help='such as "64 relu, dropout 0.2, 10 softmax"; chosen by the label if not given',

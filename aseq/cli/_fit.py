@@ -16,7 +16,7 @@ from aseq.saving import check_folder, codec_for
 if TYPE_CHECKING:
     import argparse
 
-    from aseq.cli._table import Survey, Table
+    from aseq.cli._table import Form, Survey, Table
     from aseq.data import Dataset
 
 __all__ = ["run"]
@@ -33,7 +33,8 @@ async def run(arguments: argparse.Namespace) -> None:
         raise ConfigError("expected a file or URL, standard input can be read only once. Save it to a file.")
     loss = arguments.loss
     classify = None if loss is None else "crossentropy" in loss.lower()
-    found = await survey(arguments.data, arguments.label, not arguments.no_header, classify, arguments.drop)
+    form: Form = {"has_header": not arguments.no_header, "delimiter": arguments.delimiter}
+    found = await survey(arguments.data, arguments.label, form, classify, arguments.drop)
     model = _compiled(found, arguments)
     print(f"{arguments.data}: {_described(found.table, found.rows)}")
     train, validation = _datasets(found, arguments)

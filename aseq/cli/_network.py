@@ -38,7 +38,9 @@ def _layer(words: list[str]) -> Layer:
                 return layers.Dense(int(units))
             case [units, activation]:
                 return layers.Dense(int(units), activation=activation)
-    except ValueError as error:
+    except ConfigError as error:
         raise ConfigError(f"--layers: {error}") from None
+    except ValueError:
+        pass  # no number where one should be
     received = " ".join(words)
     raise ConfigError(f'--layers: expected "64 relu", "dropout 0.2" or "10", received {received!r}.')

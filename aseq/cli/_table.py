@@ -4,7 +4,7 @@ from __future__ import annotations
 
 import dataclasses
 import shlex
-from typing import TYPE_CHECKING, Any
+from typing import TYPE_CHECKING, Any, TypedDict
 
 import numpy as np
 
@@ -18,10 +18,18 @@ if TYPE_CHECKING:
     from aseq.data import Dataset
     from aseq.types import Array
 
-__all__ = ["Survey", "Table", "survey"]
+__all__ = ["Form", "Survey", "Table", "survey"]
+
 
 MOST_CLASSES = 100
 """A label of whole numbers with more distinct values than this is a quantity, not a class."""
+
+
+class Form(TypedDict):
+    """The arguments of `data.csv` that say how a file is written."""
+
+    has_header: bool
+    delimiter: str
 
 
 @dataclasses.dataclass
@@ -37,6 +45,7 @@ class Table:
         mean: Of each feature.
         classes: Distinct values of the label, for a classification.
         dropped: Names of the columns that are left out.
+        delimiter: What stands between fields.
     """
 
     label: str
@@ -45,6 +54,7 @@ class Table:
     mean: list[float]
     classes: list[Any] | None = None
     dropped: list[str] = dataclasses.field(default_factory=list)
+    delimiter: str = ","
 
     @classmethod
     def of_model(cls, name: str, metadata: dict[str, Any]) -> Table:
@@ -61,9 +71,14 @@ class Table:
                 f"numbers. Use model.evaluate and model.predict in Python."
             ) from None
 
+    @property
+    def form(self) -> Form:
+        """How the text of the file is written."""
+        return {"has_header": self.has_header, "delimiter": self.delimiter}
+
     def rows(self, source: str) -> Dataset:
         """Pairs (x, y), as they are in the file."""
-        return _rows(source, self.has_header, self.label, self._label_config(), self.features)
+        return _rows(source, self.form, self.label, self._label_config(), self.features)
 
     def prepare(self, x: Array, y: Array) -> tuple[Array, Array]:
         """A batch as the network takes it.
@@ -93,7 +108,7 @@ class Table:
         """Batches of x alone; the file may or may not have the label."""
         features = self.features
         if not self.has_header:  # names are positions: without the label they move up
-            names = await data.csv(source, has_header=False).column_names()
+            names = await data.csv(source, **self.form).column_names()
             if len(names) == len(features) + len(self.dropped):
                 label = _position(self.label)
                 features = [names[at - (at > label)] for at in map(_position, features)]
@@ -109,9 +124,7 @@ class Table:
         configs: dict[str, Any] = {name: {"dtype": "float32"} for name in names}
         if self.label in configs:
             configs[self.label] |= self._label_config()
-        return data.csv(
-            source, has_header=self.has_header, column_configs=configs, configured_columns_only=True
-        )
+        return data.csv(source, column_configs=configs, configured_columns_only=True, **self.form)
 
     def _label_config(self) -> dict[str, Any]:
         if self.classes and isinstance(self.classes[0], str):
@@ -135,23 +148,26 @@ class Survey:
 
 
 async def survey(
-    source: str, label: str, has_header: bool, classify: bool | None, drop: Sequence[str] = ()
+    source: str, label: str, form: Form, classify: bool | None, drop: Sequence[str] = ()
 ) -> Survey:
     """Look through a file once.
 
     Args:
         source: URL or path.
         label: Name or index of the target column.
-        has_header: Whether the first row holds names.
+        form: How its text is written.
         classify: Whether the label is a class; None to judge by its values.
         drop: Names or indices of the columns to leave out.
 
     Raises:
         ConfigError: There is no such column, or none is left to learn from.
-        DataError: There is nothing in the file.
+        DataError: There is nothing in the file, or but one class.
         ParseError: A feature is no number.
     """
-    first = await data.csv(source, has_header=has_header).take(1).to_list()
+    try:
+        first = await data.csv(source, **form).take(1).to_list()
+    except ParseError as error:
+        raise _with_option(error) from None
     if not first:
         raise DataError(f"{source}: expected at least one row, received none.")
     names = list(first[0])
@@ -163,7 +179,7 @@ async def survey(
             f"--drop: expected to keep the label and a column to learn from, received {', '.join(drop)}."
         )
     is_text = isinstance(first[0][label], str)
-    rows = _rows(source, has_header, label, {"dtype": "category" if is_text else "float32"}, features)
+    rows = _rows(source, form, label, {"dtype": "category" if is_text else "float32"}, features)
     look = _Look()
     try:
         await rows.batch(1024).map(look.at).for_each(_nothing)
@@ -174,8 +190,12 @@ async def survey(
         classes = rows.categories[label]
     elif look.labels is not None and classify is not False:
         classes = [int(value) for value in sorted(look.labels)]
+    if classes is not None and len(classes) < 2:
+        raise DataError(
+            f"--label: expected {label!r} to have two classes or more, received only {classes[0]}."
+        )
     mean, variance = look.moments(source)
-    table = Table(label, features, has_header, mean.tolist(), classes, dropped)
+    table = Table(label, features, mean=mean.tolist(), classes=classes, dropped=dropped, **form)
     return Survey(table, look.rows, Normalization(mean=mean, variance=variance))
 
 
@@ -233,14 +253,19 @@ def _with_way_out(error: ParseError, features: list[str]) -> ParseError:
     return ParseError(error.source, problem, line=error.line, column=error.column)
 
 
-def _rows(
-    source: str, has_header: bool, label: str, label_config: dict[str, Any], features: list[str]
-) -> Dataset:
+def _with_option(error: ParseError) -> ParseError:
+    """The error, and what can be done on the command line if the file has no header."""
+    problem, mark, _ = error.problem.partition(" Pass column_names=")
+    if not mark:
+        return error
+    problem += " Give --no-header if the first row is data."
+    return ParseError(error.source, problem, line=error.line, column=error.column)
+
+
+def _rows(source: str, form: Form, label: str, label_config: dict[str, Any], features: list[str]) -> Dataset:
     """Pairs (x, y) of a file, as they are in it."""
     configs = {**{name: {"dtype": "float32"} for name in features}, label: label_config}
-    return data.csv(
-        source, has_header=has_header, label=label, column_configs=configs, configured_columns_only=True
-    )
+    return data.csv(source, label=label, column_configs=configs, configured_columns_only=True, **form)
 
 
 def _position(name: str) -> int:
@@ -254,9 +279,12 @@ def _column(option: str, source: str, names: list[str], wanted: str) -> str:
     try:
         return names[int(wanted)]
     except (ValueError, IndexError):
+        way_out = "Give one of these names, or an index."
+        if len(names) == 1 and (other := next((sign for sign in ";\t|," if sign in names[0]), None)):
+            sign = "tab" if other == "\t" else shlex.quote(other)
+            way_out = f"If it is several, give --delimiter {sign}."
         raise ConfigError(
-            f"{option}: {source} has the {len(names)} columns {_some(names)}, received {wanted!r}. "
-            f"Give one of these names, or an index."
+            f"{option}: {source} has the {len(names)} columns {_some(names)}, received {wanted!r}. {way_out}"
         ) from None
 
 
