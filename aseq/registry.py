@@ -18,6 +18,7 @@ __all__ = [
     "Registry",
     "argument_names",
     "function_name",
+    "guess",
     "known_arguments",
     "snake_case",
     "unwrapped",
@@ -62,6 +63,19 @@ def known_arguments(cls: type, config: Config) -> Config:
     names = argument_names(cls)
     spelled = {key if key in names else snake_case(key): value for key, value in config.items()}
     return {key: value for key, value in spelled.items() if key in names}
+
+
+def guess(name: str, known: Iterable[str]) -> str:
+    """The end of an error about an unknown name: the known ones that look like it, two at most.
+
+    Examples:
+        >>> guess("adma", ["adam", "adamax", "sgd"]), guess("x", ["adam", "sgd"])
+        (" Did you mean 'adamax' or 'adam'?", '')
+    """
+    from difflib import get_close_matches
+
+    close = get_close_matches(snake_case(name), known, n=2)
+    return f" Did you mean {' or '.join(map(repr, close))}?" if close else ""
 
 
 def unwrapped(value: Any) -> Any:
@@ -146,8 +160,10 @@ class Registry(Generic[T]):
         for spelling in (name, snake_case(name)):
             if spelling in self.by_name:
                 return self.by_name[spelling]
-        known = ", ".join(sorted({n for n in self.by_name if n.islower()}))
-        raise ConfigError(f"{self.kind}: expected one of {known}, received {name!r}.")
+        known = {n for n in self.by_name if n.islower()}
+        raise ConfigError(
+            f"{self.kind}: expected one of {', '.join(sorted(known))}, received {name!r}.{guess(name, known)}"
+        )
 
     def get(self, identifier: Any) -> T:
         """The component that `identifier` means: an instance, a class, a name, or a config.

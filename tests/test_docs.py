@@ -19,8 +19,10 @@ from typing import Any
 
 import httpx
 import pytest
+from aiohttp import web
 from aiohttp.test_utils import TestClient, TestServer
 
+import aseq.testing
 from aseq.cli._demo import serve_digits
 
 ROOT = Path(__file__).parent.parent
@@ -96,13 +98,33 @@ async def test_the_service_of_the_readme_answers_while_it_learns():
     assert len({str(answer) for answer in answers}) > 2, "it changed its mind while it learned"
 
 
-@pytest.mark.may_block  # the import of FastAPI
-async def test_the_fastapi_service_answers(tmp_path, monkeypatch):
-    monkeypatch.chdir(tmp_path)
+async def deployed() -> dict[str, Any]:
+    """The names of the page about services."""
     namespace: dict[str, Any] = {"__name__": "__page__"}
     for _, source, line in blocks(ROOT / "docs" / "deployment.md"):
         await execute(source, "deployment.md", line, "exec", namespace)
-    api = namespace["api"]
+    return namespace
+
+
+@pytest.mark.may_block  # the import of FastAPI
+async def test_the_aiohttp_service_answers_and_refuses(caplog):
+    page = await deployed()
+    page["app"].add_routes([web.post("/background", page["train_in_background"])])
+    async with serve_digits() as url, TestClient(TestServer(page["app"])) as client:
+        assert (await client.post("/train")).status == 422
+        assert (await client.post("/predict", json=[0.0])).status == 422
+        assert (await client.post("/background", params={"url": "nowhere"})).status == 202
+        assert (await client.post("/background", params={"url": url})).status == 202
+        assert (await client.post("/train", params={"url": url})).status == 409
+        assert len(await (await client.post("/predict", json=[0.0] * 64)).json()) == 10
+    assert [record.exc_info[0].__name__ for record in caplog.records] == ["ConfigError"]
+    assert not page["fits"]
+
+
+@pytest.mark.may_block  # the import of FastAPI
+async def test_the_fastapi_service_answers_and_refuses():
+    page = await deployed()
+    api = page["api"]
     async with (
         serve_digits() as url,
         api.router.lifespan_context(api),
@@ -110,6 +132,9 @@ async def test_the_fastapi_service_answers(tmp_path, monkeypatch):
     ):
         learned = await client.post("/train", params={"url": url})
         answer = await client.post("/predict", json=[0.0] * 64)
+        refused = await client.post("/predict", json=[0.0])
+    assert refused.status_code == 422
+    assert "(1, 1)" in refused.json()["detail"]
     assert learned.json()["accuracy"][-1] > 0.3
     assert sum(answer.json()) == pytest.approx(1, abs=1e-5)
 
@@ -118,6 +143,24 @@ def test_readme_shows_the_two_commands():
     text = (ROOT / "README.md").read_text(encoding="utf-8")
     assert ".venv/bin/aseq demo" in text
     assert ".venv/bin/pytest" in text
+
+
+def components():
+    """What the API page describes: everything public, and its methods."""
+    rooms = [getattr(aseq, name) for name in aseq.__all__] + [aseq.testing]
+    public = [aseq.Sequential, aseq.load_model]
+    public += [getattr(room, name) for room in rooms for name in getattr(room, "__all__", ())]
+    for component in public:
+        members = vars(component).values() if inspect.isclass(component) else ()
+        yield from filter(callable, (component, *members))
+
+
+def test_docstrings_name_arguments_that_are_there():
+    for component in components():
+        text = f"{inspect.getdoc(component)}\n"
+        if section := re.search(r"^Args:\n((?:    .*\n|\n)+)", text, re.MULTILINE):
+            named = re.findall(r"^    \*{0,2}(\w+):", section[1], re.MULTILINE)
+            assert set(named) <= set(inspect.signature(component).parameters), component
 
 
 def test_nav_of_the_docs_is_complete():

@@ -43,7 +43,7 @@ from aseq.activations._functions import (
     tanh_shrink,
 )
 from aseq.errors import ConfigError
-from aseq.registry import function_name
+from aseq.registry import function_name, guess
 
 __all__ = [
     "Activation",
@@ -123,5 +123,7 @@ def get(identifier: Any) -> Activation:
             f"not known. Write Activation('name', forward) with a forward(x, out) that returns the value and its "
             f"backward(dy)."
         )
-    known = ", ".join(sorted(_BY_NAME))
-    raise ConfigError(f"activation: expected an Activation or one of {known}, received {identifier!r}.")
+    close = guess(identifier, _BY_NAME) if isinstance(identifier, str) else ""
+    raise ConfigError(
+        f"activation: expected an Activation or one of {', '.join(sorted(_BY_NAME))}, received {identifier!r}.{close}"
+    )

@@ -52,6 +52,7 @@ class CategoricalCrossentropy(Loss):
         0.6931
     """
 
+    way_out = "Class indices go with sparse_categorical_crossentropy; one-hot targets have a column a class."
     fuses = frozenset({"softmax", "sigmoid"})
     own_activation = "softmax"
 

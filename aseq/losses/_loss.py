@@ -39,6 +39,7 @@ class Loss(Configurable):
         fuses: Activations of a last layer from whose input this loss computes, free of saturation.
         own_activation: The one of them that belongs to the loss; "" if there is none.
         sparse_target: True where the target is a class index rather than an array like the output.
+        way_out: What an error says about targets of another shape.
         flavor: "tfjs" where tf.js's arithmetic is meant.
 
     Examples:
@@ -50,6 +51,7 @@ class Loss(Configurable):
     fuses: frozenset[str] = frozenset()
     own_activation = ""
     sparse_target = False
+    way_out = "Reshape the targets or change the last layer."
     flavor = "keras"
 
     def __init__(self, reduction: str | None = "sum_over_batch_size", name: str | None = None) -> None:
@@ -105,7 +107,7 @@ class Loss(Configurable):
         if not fits(y.shape, output_shape):
             raise ShapeError(
                 f"{where}: expected targets of shape {show(output_shape)} like the model's output for the "
-                f"loss {self.name!r}, received {show(y.shape)}. Reshape the targets or change the last layer."
+                f"loss {self.name!r}, received {show(y.shape)}. {self.way_out}"
             )
         return y
 

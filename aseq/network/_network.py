@@ -336,21 +336,33 @@ class Network:
 
     def _check_input(self, array: Array, index: int, shape: Shape, where: str) -> Array:
         if array.dtype.kind not in "fiub":
-            raise ShapeError(f"{where}: expected numbers, received dtype {array.dtype}.")
+            raise ShapeError(
+                f"{where}: expected numbers, received dtype {array.dtype}. Make numbers of it first, such as "
+                "with astype(float)."
+            )
         if array.ndim == len(shape) - 1 and shape[-1] == 1:
             array = array[..., None]
-        if array.ndim != len(shape) or any(
-            b not in (None, a) for a, b in zip(array.shape[1:], shape[1:], strict=True)
-        ):
+        if not _fits(array.shape, (None, *shape[1:])):
             expected = "(" + ", ".join(["batch", *(str(size or "any") for size in shape[1:])]) + ")"
+            way_out = "The first axis counts samples."
+            if _fits(array.shape, shape[1:]):
+                way_out += (
+                    " One sample makes a batch of its own as x[None]; a dataset makes batches with .batch(n)."
+                )
             raise ShapeError(
                 f"{where}: layer {self.nodes[index].layer.name!r} expected shape {expected}, received "
-                f"{array.shape}. The first axis counts samples."
+                f"{array.shape}. {way_out}"
             )
         return array
 
     def _takes_integers(self, index: int) -> bool:
         return any(node.layer.integer_input for node in self.nodes if index in node.inputs)
+
+
+def _fits(found: Sequence[int], expected: Shape) -> bool:
+    return len(found) == len(expected) and all(
+        size in (None, got) for got, size in zip(found, expected, strict=True)
+    )
 
 
 _NOTHING = Pieces()

@@ -5,6 +5,7 @@
 
 from __future__ import annotations
 
+import warnings
 from typing import TYPE_CHECKING, Any
 
 from aseq import activations
@@ -59,6 +60,10 @@ class Step:
         self._ends = [
             layer.activation if isinstance(layer, Activated) else activations.linear for layer in last
         ]
+        for layer, end, shape in zip(last, self._ends, network.output_shapes, strict=True):
+            if end.name == "softmax" and shape[-1] == 1:
+                way_out = "Use a sigmoid, or a unit a class."
+                warnings.warn(f"{layer.name}: a softmax over one unit is always 1. {way_out}", stacklevel=2)
         pairs = list(zip(self._ends, self.losses, strict=True))
         self._from_logits = [end.name in getattr(loss, "fuses", ()) for end, loss in pairs]
         self._own = [end.name == getattr(loss, "own_activation", "") for end, loss in pairs]
