@@ -12,7 +12,7 @@ from typing import TYPE_CHECKING, Any
 import numpy as np
 
 from aseq.data._block import Block, Columns
-from aseq.data._csv_text import Cut, Record, count_lines, has_pair, merged, records
+from aseq.data._csv_text import Cut, Record, count_lines, halved, has_pair, merged, records
 from aseq.data._fields import FALSE, TRUE, clean, is_number, is_text, other_delimiter
 from aseq.data._rows import RowMaker, Suspicious
 from aseq.data._stages import Pass, Stage
@@ -30,6 +30,7 @@ __all__ = ["CsvFormat", "CsvParser"]
 
 DECIDING_ROWS = 1_000
 PYARROW_BLOCK = 1 << 30
+FEW_BYTES = 16 << 10  # a look at each record takes as long as some calls of the fast parser
 BLANKS = ["", " ", "  ", "   ", "    "]
 
 
@@ -159,6 +160,7 @@ class CsvParser(Stage):
             self.schema.narrow &= all(text.strip().removeprefix("-").isdecimal() for text in plain)
 
     def _rows(self, cut: Cut) -> Iterator[Block]:
+        """Parse records; those that the fast way refuses are narrowed down by halves, then looked at one by one."""
         import pyarrow as pa
 
         failure = None
@@ -166,6 +168,10 @@ class CsvParser(Stage):
             self._refuse_oddities(cut)
             block = self._parse(cut)
         except (pa.ArrowException, Suspicious) as reason:
+            if len(cut.data) > FEW_BYTES and (halves := halved(cut, self.form.delimiter)):
+                for half in halves:
+                    yield from self._rows(half)
+                return
             cut, failure = self._repaired(cut)
             try:
                 block = self._parse(cut)

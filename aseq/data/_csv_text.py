@@ -29,6 +29,7 @@ __all__ = [
     "RecordCutter",
     "Squeeze",
     "count_lines",
+    "halved",
     "has_pair",
     "merged",
     "records",
@@ -278,6 +279,29 @@ def _scan(data: bytes, delimiters: bytes) -> tuple[int, bool]:
         if not match[1]:
             return end, True
     return max(end, data.rfind(b"\n", start) + 1), False
+
+
+def halved(cut: Cut, delimiters: bytes) -> tuple[Cut, Cut] | None:
+    r"""A block as two of about the same length, or None if no record ends in its first half.
+
+    Examples:
+        >>> for half in halved(Cut(b'"1\n",2\n3,4\n5,6\n', 7), b","):
+        ...     print(half)
+        Cut(data=b'"1\n",2\n', line=7, quoted=True, open=False)
+        Cut(data=b'3,4\n5,6\n', line=9, quoted=False, open=False)
+    """
+    middle = len(cut.data) // 2
+    if cut.quoted:
+        end, _ = _scan(cut.data[:middle], delimiters)
+    else:
+        end = cut.data.rfind(b"\n", 0, middle) + 1
+    if not end:
+        return None
+    first, second = cut.data[:end], cut.data[end:]
+    line = cut.line + count_lines(first)
+    return Cut(first, cut.line, cut.quoted and b'"' in first), Cut(
+        second, line, cut.quoted and b'"' in second, cut.open
+    )
 
 
 @functools.lru_cache(maxsize=16)

@@ -218,7 +218,7 @@ class WebSource:
 
         try:
             return await fill_chunk(content.readany)
-        except (aiohttp.ClientError, OSError, RuntimeError) as error:  # the last if somebody closed the session
+        except (aiohttp.ClientError, OSError, RuntimeError) as error:  # Runtime: somebody closed the session
             raise self._judged(error) from error
 
     def _judged(self, error: Exception) -> Exception:

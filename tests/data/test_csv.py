@@ -15,6 +15,7 @@ from hypothesis import strategies as st
 from pyarrow import csv as arrow_csv
 
 from aseq import data
+from aseq.data._csv_text import records
 from aseq.errors import ConfigError, DataError, ParseError
 
 SMALL = b"height,weight,kind\n1.5,60,0\n1.75,70,1\n1.6,,0\n"
@@ -560,3 +561,24 @@ async def test_several_files_are_read_as_one(tmp_path):
     (tmp_path / "2.csv").write_text("a,c\n5,x\n")
     with pytest.raises(ParseError, match=r"2.csv, line 1: expected the columns of the files before it"):
         await data.disk(str(tmp_path / "*.csv")).to_list()
+
+
+@pytest.mark.parametrize("quote", ["", '"'])
+@pytest.mark.parametrize("bad", [[], [1], [29_999], [7, 8, 15_000, 29_000]], ids=str)
+async def test_few_bad_rows_leave_the_others_to_the_fast_way(quote, bad, monkeypatch):
+    looked_at, lines = [], []
+    monkeypatch.setattr(
+        "aseq.data._csv_parse.records",
+        lambda cut, delimiter: (looked_at.append(record) or record for record in records(cut, delimiter)),
+    )
+    rows = [f"{quote}{row}{quote},{row % 7}" for row in range(30_000)]
+    for row in bad:
+        rows[row] = "wrong," + rows[row]
+    text = "\n".join(rows).encode()
+    ds = data.csv(
+        data.MemorySource(text), has_header=False, label=-1, on_error=lambda error: lines.append(error.line)
+    )
+    x = [int(x[0]) for x, _ in await ds.to_list()]
+    assert x == sorted(set(range(30_000)) - set(bad))
+    assert lines == [row + 1 for row in bad]
+    assert len(looked_at) < 30_000 / 2
