@@ -3,8 +3,8 @@
 On Linux a thread that wakes up may have to wait until a running one has used up its time slice, which is noticed
 at the next tick only: 4 ms. From Linux 6.12 it does not wait for one whose slice is longer than its own (EEVDF,
 `PREEMPT_SHORT`; a thread asks for a slice by `sched_runtime` of sched_setattr(2)). Everybody's share of the cores
-stays the same. SCHED_BATCH, for threads that compute (sched(7)), keeps them from taking the loop's core at the
-moment when the loop hands them work.
+stays the same. SCHED_BATCH, which sched(7) has for threads that compute, would make them wait for a core in their turn:
+beside other busy programs, steps that two threads share came out at a third of their speed.
 
 Python has no function for this, and the C library only from glibc 2.41 on, so it is the system call itself.
 Where there is none, or it is refused, all stays as it was.
@@ -24,8 +24,8 @@ if TYPE_CHECKING:
 
 __all__ = ["long_slices"]
 
-SLICE = 10_000_000  # nanoseconds: above the kernel's own (0.7 to 3 ms), of the order of a burst or a parse
-OTHER, BATCH = 0, 3  # policies
+SLICE = 20_000_000  # nanoseconds: above the kernel's own (0.7 to 3 ms), of the order of a burst or a parse
+OTHER = 0  # the usual policy
 NUMBERS = {
     "x86_64": (314, 315),
     "aarch64": (274, 275),
@@ -92,7 +92,7 @@ def long_slices() -> Iterator[None]:
     if kernel is None or before is None or before.policy != OTHER:
         yield
         return
-    kernel.write(before._replace(policy=BATCH, runtime=SLICE))
+    kernel.write(before._replace(runtime=SLICE))
     try:
         yield
     finally:
