@@ -91,8 +91,9 @@ def count_lines(data: bytes) -> int:
     text = np.frombuffer(data, np.uint8)
     parts = range(0, len(text), CACHED)
     newlines = sum(int(np.count_nonzero(text[at : at + CACHED] == NEWLINE)) for at in parts)
-    returns = data.count(b"\r")
-    return newlines + (returns - data.count(b"\r\n") if returns else 0)
+    if b"\r" not in data:  # which is found out ten times as fast as it is counted
+        return newlines
+    return newlines + data.count(b"\r") - data.count(b"\r\n")
 
 
 def has_pair(data: bytes, pair: bytes) -> bool:
