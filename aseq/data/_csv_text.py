@@ -37,7 +37,7 @@ __all__ = [
 
 QUOTE, NEWLINE = b'"\n'
 LARGEST_CUT = 2 << 20
-CACHED = 64 << 10  # bytes at a time, so that what is made of them needs no fresh memory
+CACHED = 256 << 10  # bytes at a time, so that what is made of them needs no fresh memory
 BYTE_ORDER_MARK = b"\xef\xbb\xbf"
 
 
