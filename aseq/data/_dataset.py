@@ -280,8 +280,8 @@ def _datasets(where: str, values: Any) -> tuple[Dataset, ...]:
 
 def _in_a_row(dataset: Dataset) -> tuple[Dataset, ...]:
     """The parts of a concatenation, so that adding one dataset after the other nests nothing; else the dataset."""
-    joined = isinstance(dataset._origin, ConcatenateOrigin) and not dataset._steps
-    return dataset._origin.datasets if joined else (dataset,)  # type: ignore[attr-defined]
+    origin = dataset._origin
+    return origin.datasets if isinstance(origin, ConcatenateOrigin) and not dataset._steps else (dataset,)
 
 
 def _lengths(datasets: tuple[Dataset, ...]) -> list[float] | None:
