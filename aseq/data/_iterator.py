@@ -76,7 +76,8 @@ class DatasetIterator(AsyncIterator["Element"]):
         self._busy = True
         if self._loop is None:
             self._loop = asyncio.get_running_loop()
-            OPEN.difference_update([each for each in OPEN if has_ended(each)])  # what a loop has closed
+            # What a loop has closed. A copy, as loops in other threads add theirs meanwhile.
+            OPEN.difference_update([each for each in OPEN.copy() if has_ended(each)])
             OPEN.add(self._groups)
 
     async def aclose(self) -> None:

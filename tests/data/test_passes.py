@@ -492,3 +492,32 @@ async def test_memory_is_let_go_of():
     async with aclosing(dataset.groups()) as groups:
         most = max([sum(x.nbytes for x, _ in group) async for group in groups])
     assert most < 4 << 20
+
+
+def test_event_loops_in_several_threads_read_side_by_side():
+    problems = []
+
+    async def passes():
+        under_way = [aiter(data.array([1.0, 2.0])) for _ in range(500)]
+        for iterator in under_way:
+            await anext(iterator)
+        for iterator in under_way:
+            await iterator.aclose()
+
+    def run():
+        try:
+            asyncio.run(passes())
+        except Exception as error:
+            problems.append(error)
+
+    threads = [threading.Thread(target=run) for _ in range(3)]
+    interval = sys.getswitchinterval()
+    sys.setswitchinterval(1e-6)
+    try:
+        for thread in threads:
+            thread.start()
+        for thread in threads:
+            thread.join()
+    finally:
+        sys.setswitchinterval(interval)
+    assert not problems
